@@ -1,0 +1,183 @@
+import { validate as isUuid } from 'uuid';
+import { statusCode } from '../execution/execution-status.js';
+import type {
+  InvokeArgs,
+  PayloadOf,
+  ResultOf,
+  TaskContract,
+  TaskRef,
+} from '../contracts/task-ref.js';
+import { InvalidInvokeError } from '../errors/invalid-invoke.error.js';
+import type {
+  ExecutionFilter,
+  ExecutionPage,
+  ExecutionView,
+  QueueView,
+  StepView,
+} from '../execution/execution-view.js';
+import type { InvokeItem, InvokeOptions } from '../interfaces/invoke-options.js';
+import type { ExecutionReader } from '../persistence/repositories/execution.reader.js';
+import type { Enqueuer } from './enqueuer.js';
+import { ExecutionHandle, InvokedExecution, type ResultOptions } from './execution-handle.js';
+import { newExecution } from './new-execution.js';
+import type { ResultWaiter } from './result-waiter.js';
+
+/** Asks for work, and reads what became of it. Injectable in every process, whether it runs tasks or not. */
+export class Conductor {
+  readonly #enqueuer: Enqueuer;
+  readonly #reader: ExecutionReader;
+  readonly #waiter: ResultWaiter;
+
+  constructor(enqueuer: Enqueuer, reader: ExecutionReader, waiter: ResultWaiter) {
+    this.#enqueuer = enqueuer;
+    this.#reader = reader;
+    this.#waiter = waiter;
+  }
+
+  /**
+   * Asks for a task to be run. Once this resolves the execution is on disk, and is run whatever crashes; a task that no
+   * process knows yet waits for one that does.
+   *
+   * Concurrent invokes share a statement, so awaiting many of them together is far cheaper than one after the other.
+   *
+   * @throws PayloadInvalidError with every problem and its path, if the contract's schema refuses the payload
+   * @throws SerializationError if the payload cannot be stored
+   * @throws InvalidInvokeError for bad options
+   * @throws ExecutionIdConflictError if `options.id` belongs to another task's execution
+   * @throws DatabaseUnavailableError after 10 s without an answer. With an id of your own it is safe to invoke again
+   */
+  invoke<C extends TaskContract>(
+    task: C,
+    ...args: InvokeArgs<C>
+  ): Promise<InvokedExecution<ResultOf<C>>>;
+  invoke<R = unknown>(
+    task: TaskRef,
+    payload?: unknown,
+    options?: InvokeOptions,
+  ): Promise<InvokedExecution<R>>;
+  async invoke(
+    task: TaskContract | TaskRef,
+    payload?: unknown,
+    options: InvokeOptions = {},
+  ): Promise<InvokedExecution> {
+    const execution = await newExecution(task, payload, options);
+    const outcome = await this.#enqueuer.one({ task: nameOf(task), execution });
+    // an id that we made is known only if our own first try, whose reply was lost, was applied
+    return new InvokedExecution(
+      execution.id,
+      options.id === undefined ? 'created' : outcome,
+      this.#reader,
+      this.#waiter,
+    );
+  }
+
+  /** Asks for many executions of a task in one statement: all are accepted or none. Handles in the order of the items.
+   *  @throws as `invoke` */
+  invokeMany<C extends TaskContract>(
+    task: C,
+    items: InvokeItem<PayloadOf<C>>[],
+  ): Promise<InvokedExecution<ResultOf<C>>[]>;
+  invokeMany<R = unknown>(
+    task: TaskRef,
+    items: InvokeItem<unknown>[],
+  ): Promise<InvokedExecution<R>[]>;
+  async invokeMany(
+    task: TaskContract | TaskRef,
+    items: InvokeItem<unknown>[],
+  ): Promise<InvokedExecution[]> {
+    const executions = await Promise.all(
+      items.map(({ payload, ...options }) => newExecution(task, payload, options)),
+    );
+    if (executions.length === 0) return [];
+    const outcomes = await this.#enqueuer.many(
+      executions.map((execution) => ({ task: nameOf(task), execution })),
+    );
+    return executions.map(
+      ({ id }, index) =>
+        new InvokedExecution(
+          id,
+          items[index]!.id === undefined ? 'created' : outcomes[index]!,
+          this.#reader,
+          this.#waiter,
+        ),
+    );
+  }
+
+  /** `invoke`, then the handle's `result`.
+   *  @throws as `invoke` and `ExecutionHandle.result` */
+  invokeAndWait<C extends TaskContract>(
+    task: C,
+    payload: PayloadOf<C>,
+    options?: InvokeOptions & ResultOptions,
+  ): Promise<ResultOf<C>>;
+  invokeAndWait<R = unknown>(
+    task: TaskRef,
+    payload?: unknown,
+    options?: InvokeOptions & ResultOptions,
+  ): Promise<R>;
+  async invokeAndWait(
+    task: TaskContract | TaskRef,
+    payload?: unknown,
+    { timeout, ...options }: InvokeOptions & ResultOptions = {},
+  ): Promise<unknown> {
+    const handle = await this.invoke(task as TaskRef, payload, options);
+    return await handle.result({ timeout });
+  }
+
+  /** A handle on an execution, whether it exists or not.
+   *  @throws InvalidInvokeError if the id is not a UUID */
+  handle<R = unknown>(id: string): ExecutionHandle<R> {
+    return new ExecutionHandle<R>(checkedId(id), this.#reader, this.#waiter);
+  }
+
+  /** An execution as it stands, or undefined if there never was one with this id. */
+  async get(id: string): Promise<ExecutionView | undefined> {
+    return await this.#reader.get(checkedId(id));
+  }
+
+  /** Executions, newest first, a page at a time. */
+  async list(filter: ExecutionFilter = {}): Promise<ExecutionPage> {
+    const problems = filterProblems(filter);
+    if (problems.length > 0) throw new InvalidInvokeError(problems);
+    return await this.#reader.list(filter);
+  }
+
+  /** What an execution's steps and waits have recorded, in the order in which its handler saw it. */
+  async steps(id: string): Promise<StepView[]> {
+    return await this.#reader.steps(checkedId(id));
+  }
+
+  /** What each queue holds that is not finished. */
+  async queues(): Promise<QueueView[]> {
+    return await this.#reader.queues();
+  }
+}
+
+function nameOf({ name, queue }: TaskContract | TaskRef): { name: string; queue: string } {
+  return { name, queue: queue ?? 'default' };
+}
+
+function checkedId(id: string): string {
+  if (!isUuid(id))
+    throw new InvalidInvokeError([
+      `${JSON.stringify(id)} is not the id of an execution: ids are UUIDs`,
+    ]);
+  return id.toLowerCase();
+}
+
+function filterProblems({ status, cursor, limit, since }: ExecutionFilter): string[] {
+  const problems = [status ?? []]
+    .flat()
+    .filter((name) => !(name in statusCode))
+    .map(
+      (name) =>
+        `status "${String(name)}" does not exist; there are ${Object.keys(statusCode).join(', ')}`,
+    );
+  if (cursor !== undefined && !isUuid(cursor))
+    problems.push('cursor must be the nextCursor of another page');
+  if (limit !== undefined && !(Number.isInteger(limit) && limit > 0))
+    problems.push('limit must be a positive integer');
+  if (since !== undefined && !(since instanceof Date && Number.isFinite(since.getTime())))
+    problems.push('since must be a valid Date');
+  return problems;
+}

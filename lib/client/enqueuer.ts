@@ -1,0 +1,91 @@
+import { Batcher } from '../common/batcher.js';
+import { ExecutionIdConflictError } from '../errors/execution-id-conflict.error.js';
+import { channelOf } from '../persistence/channel.js';
+import type { Database } from '../persistence/database.js';
+import type { Notifier } from '../persistence/notifier.js';
+import type {
+  EnqueueReport,
+  ExecutionRepository,
+  NewExecution,
+} from '../persistence/repositories/execution.repository.js';
+import type { TaskName, TaskRepository } from '../persistence/repositories/task.repository.js';
+import { isItemFailure } from '../persistence/statement.js';
+
+/** How long an invoke goes on trying while the database does not answer. */
+export const ENQUEUE_PATIENCE_MS = 10_000;
+
+/** A delay up to which listeners are told at once, so that they set their timers; what comes later they find in a heartbeat. */
+const NEAR_MS = 1_500;
+
+interface Item {
+  task: TaskName;
+  execution: Omit<NewExecution, 'taskId'>;
+}
+
+/** Writes new executions. Single invokes that come while a write is in flight go out together in the next. */
+export class Enqueuer {
+  private readonly singles: Batcher<Item, EnqueueReport>;
+
+  constructor(
+    private readonly database: Database,
+    private readonly executions: ExecutionRepository,
+    private readonly tasks: TaskRepository,
+    private readonly notifier: Notifier,
+  ) {
+    this.singles = new Batcher((items) => this.write(items), {
+      limit: 1_000,
+      weightLimit: 4 * 1024 * 1024,
+      weigh: ({ execution }) => execution.payload.length,
+      mayBeOneItem: isItemFailure,
+    });
+  }
+
+  async one(item: Item): Promise<'created' | 'existing'> {
+    return this.accepted(item, await this.visibly(() => this.singles.add(item)));
+  }
+
+  /** All of them in one statement: all are accepted, or none. */
+  async many(items: Item[]): Promise<('created' | 'existing')[]> {
+    const reports = await this.visibly(() => this.write(items));
+    return items.map((item, index) => this.accepted(item, reports[index]!));
+  }
+
+  private async write(items: Item[]): Promise<EnqueueReport[]> {
+    const reports = await this.send(items);
+    if (!reports.includes('unknownTask')) return reports;
+    // someone emptied the tables under us: what we knew of tasks is void. Nothing but those items is written again
+    this.tasks.forget();
+    const again = items.flatMap((item, index) =>
+      reports[index] === 'unknownTask' ? [{ item, index }] : [],
+    );
+    const second = await this.send(again.map(({ item }) => item));
+    again.forEach(({ index }, at) => (reports[index] = second[at]!));
+    return reports;
+  }
+
+  private async send(items: Item[]): Promise<EnqueueReport[]> {
+    const ids = await this.tasks.resolve(
+      items.map(({ task }) => task),
+      ENQUEUE_PATIENCE_MS,
+    );
+    const near = ids.filter((_, index) => (items[index]!.execution.delayMs ?? 0) < NEAR_MS);
+    return await this.executions.enqueue(
+      items.map(({ execution }, index) => ({ ...execution, taskId: ids[index]!.taskId })),
+      this.notifier.take(near.map(({ queueId }) => channelOf(this.database.schema, queueId))),
+      ENQUEUE_PATIENCE_MS,
+    );
+  }
+
+  private accepted({ task, execution }: Item, report: EnqueueReport): 'created' | 'existing' {
+    if (report === 'created' || report === 'existing') return report;
+    throw new ExecutionIdConflictError(execution.id, task.name);
+  }
+
+  private async visibly<T>(write: () => Promise<T>): Promise<T> {
+    try {
+      return await write();
+    } catch (error) {
+      throw this.database.visible(error, 'accept an invoke');
+    }
+  }
+}

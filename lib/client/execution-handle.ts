@@ -1,0 +1,68 @@
+import { ExecutionCancelledError } from '../errors/execution-cancelled.error.js';
+import { ExecutionFailedError } from '../errors/execution-failed.error.js';
+import { ResultTimeoutError } from '../errors/result-timeout.error.js';
+import { UnknownExecutionError } from '../errors/unknown-execution.error.js';
+import type { ExecutionView } from '../execution/execution-view.js';
+import { deserializeError } from '../execution/serialized-error.js';
+import type { Duration } from '../interfaces/duration.js';
+import { toMilliseconds } from '../common/duration.js';
+import type { ExecutionReader } from '../persistence/repositories/execution.reader.js';
+import type { ResultWaiter } from './result-waiter.js';
+
+export interface ResultOptions {
+  /** How long to wait. Default: as long as it takes. */
+  timeout?: Duration;
+}
+
+/** An execution, seen from outside. It holds no connection and costs nothing until a member is called. */
+export class ExecutionHandle<R = unknown> {
+  readonly #reader: ExecutionReader;
+  readonly #waiter: ResultWaiter;
+
+  constructor(
+    readonly id: string,
+    reader: ExecutionReader,
+    waiter: ResultWaiter,
+  ) {
+    this.#reader = reader;
+    this.#waiter = waiter;
+  }
+
+  /** How it stands now.
+   *  @throws UnknownExecutionError if no execution has this id */
+  async status(): Promise<ExecutionView> {
+    const view = await this.#reader.get(this.id);
+    if (view === undefined) throw new UnknownExecutionError(this.id);
+    return view;
+  }
+
+  /** What the handler returned, once it has ended. The execution does not depend on anybody waiting.
+   *  @throws ExecutionFailedError with the handler's error as its cause
+   *  @throws ExecutionCancelledError
+   *  @throws ResultTimeoutError when it has not ended in time; it goes on all the same
+   *  @throws UnknownExecutionError */
+  async result({ timeout }: ResultOptions = {}): Promise<R> {
+    const timeoutMs = timeout === undefined ? undefined : toMilliseconds(timeout);
+    const ending = await this.#waiter.wait(this.id, timeoutMs);
+    if (ending === 'timeout') throw new ResultTimeoutError(this.id, timeoutMs!);
+    if (ending === 'unknown') throw new UnknownExecutionError(this.id);
+    if (ending.status === 'completed') return ending.result as R;
+    const { task } = await this.status();
+    if (ending.status === 'cancelled')
+      throw new ExecutionCancelledError(this.id, task, ending.error?.message);
+    throw new ExecutionFailedError(this.id, task, deserializeError(ending.error!));
+  }
+}
+
+/** What `invoke` gives. */
+export class InvokedExecution<R = unknown> extends ExecutionHandle<R> {
+  constructor(
+    id: string,
+    /** `created`: this invoke made it. `existing`: the id was known, and nothing was written. */
+    readonly outcome: 'created' | 'existing',
+    reader: ExecutionReader,
+    waiter: ResultWaiter,
+  ) {
+    super(id, reader, waiter);
+  }
+}

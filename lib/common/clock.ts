@@ -1,0 +1,24 @@
+/** Longest delay setTimeout can hold; a longer one would fire at once. */
+const MAX_TIMER_MS = 2_147_483_647;
+
+export type Timer = ReturnType<typeof setTimeout>;
+
+/** Local time and chance. It only triggers actions: what is stored, and every order, comes from the database's clock. */
+export interface Clock {
+  /** Monotonic milliseconds since an arbitrary start. */
+  now(): number;
+  random(): number;
+  startTimer(delayMs: number, fire: () => void): Timer;
+  stopTimer(timer: Timer | undefined): void;
+}
+
+export const systemClock: Clock = {
+  now: () => performance.now(),
+  random: () => Math.random(),
+  startTimer: (delayMs, fire) => setTimeout(fire, Math.min(Math.max(delayMs, 0), MAX_TIMER_MS)),
+  stopTimer: (timer) => clearTimeout(timer),
+};
+
+export function sleep(clock: Clock, delayMs: number): Promise<void> {
+  return new Promise((resolve) => clock.startTimer(delayMs, resolve));
+}

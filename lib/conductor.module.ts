@@ -1,0 +1,89 @@
+import { Module, type Provider } from '@nestjs/common';
+import { DiscoveryModule } from '@nestjs/core';
+import { Conductor } from './client/conductor.js';
+import { Enqueuer } from './client/enqueuer.js';
+import { ResultWaiter } from './client/result-waiter.js';
+import { systemClock, type Clock } from './common/clock.js';
+import { CLOCK, OPTIONS } from './conductor.constants.js';
+import { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } from './conductor.module-definition.js';
+import { resolveOptions } from './conductor.options.js';
+import { TaskMetadataAccessor } from './discovery/task-metadata.accessor.js';
+import { TaskExplorer } from './discovery/task.explorer.js';
+import { TaskRegistry } from './discovery/task.registry.js';
+import type { ResolvedOptions } from './interfaces/module-options.js';
+import { Orchestrator } from './orchestrator/orchestrator.js';
+import { Database } from './persistence/database.js';
+import { Notifier } from './persistence/notifier.js';
+import { ExecutionReader } from './persistence/repositories/execution.reader.js';
+import { ExecutionRepository } from './persistence/repositories/execution.repository.js';
+import { TaskRepository } from './persistence/repositories/task.repository.js';
+import { WorkerRepository } from './persistence/repositories/worker.repository.js';
+
+/** In the order in which data flows: options, database, what asks for work, what finds the tasks, what keeps them running. */
+const providers: Provider[] = [
+  { provide: OPTIONS, inject: [MODULE_OPTIONS_TOKEN], useFactory: resolveOptions },
+  { provide: CLOCK, useValue: systemClock },
+  {
+    provide: Database,
+    inject: [OPTIONS, CLOCK],
+    useFactory: (options: ResolvedOptions, clock: Clock) => new Database(options, clock),
+  },
+  {
+    provide: Notifier,
+    inject: [Database, CLOCK],
+    useFactory: (database: Database, clock: Clock) => new Notifier(database, clock),
+  },
+  {
+    provide: ExecutionRepository,
+    inject: [Database],
+    useFactory: (database: Database) => new ExecutionRepository(database),
+  },
+  {
+    provide: ExecutionReader,
+    inject: [Database],
+    useFactory: (database: Database) => new ExecutionReader(database),
+  },
+  {
+    provide: TaskRepository,
+    inject: [Database],
+    useFactory: (database: Database) => new TaskRepository(database),
+  },
+  {
+    provide: WorkerRepository,
+    inject: [Database],
+    useFactory: (database: Database) => new WorkerRepository(database),
+  },
+  {
+    provide: Enqueuer,
+    inject: [Database, ExecutionRepository, TaskRepository, Notifier],
+    useFactory: (
+      database: Database,
+      executions: ExecutionRepository,
+      tasks: TaskRepository,
+      notifier: Notifier,
+    ) => new Enqueuer(database, executions, tasks, notifier),
+  },
+  {
+    provide: ResultWaiter,
+    inject: [ExecutionReader, CLOCK],
+    useFactory: (reader: ExecutionReader, clock: Clock) => new ResultWaiter(reader, clock),
+  },
+  {
+    provide: Conductor,
+    inject: [Enqueuer, ExecutionReader, ResultWaiter],
+    useFactory: (enqueuer: Enqueuer, reader: ExecutionReader, waiter: ResultWaiter) =>
+      new Conductor(enqueuer, reader, waiter),
+  },
+  TaskMetadataAccessor,
+  TaskExplorer,
+  TaskRegistry,
+  Orchestrator,
+];
+
+/** Durable tasks for the app: import `ConductorModule.forRoot(options)` or `forRootAsync` once, in the root module. */
+@Module({
+  imports: [DiscoveryModule],
+  providers,
+  exports: [Conductor, Orchestrator],
+})
+export class ConductorModule extends ConfigurableModuleClass {}

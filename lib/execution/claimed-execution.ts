@@ -1,0 +1,20 @@
+import type { StepRecord } from './step-record.js';
+
+/** An execution with the right to run it: what a claim hands to the worker. */
+export interface ClaimedExecution {
+  id: string;
+  /** The fence: drawn by the claim, checked by every later write. */
+  token: string;
+  task: { id: number; name: string; queue: string };
+  /** Handled failures so far; the attempt's number is one more. */
+  failures: number;
+  losses: number;
+  /** How often it was claimed, this claim included. */
+  claims: number;
+  /** It took its process down too often: it runs alone in its process. */
+  alone: boolean;
+  priority: number;
+  /** JSON text. */
+  payload: string;
+  records: StepRecord[];
+}

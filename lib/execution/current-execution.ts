@@ -1,0 +1,38 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import type { StepOptions } from '../interfaces/step-options.js';
+
+/** A call of a `@Step` method, as the running execution sees it. */
+export interface StepCall {
+  /** `Class.method` or the name given to `@Step`; the execution adds `#2`, `#3`… at call time. */
+  name: string;
+  /** What `key(...args)` gave; replaces the number. */
+  key?: string;
+  args: readonly unknown[];
+  options: StepOptions;
+  body: () => Promise<unknown>;
+}
+
+/** The port that `@Step` talks to. */
+export interface ActiveExecution {
+  callStep(call: StepCall): Promise<unknown>;
+}
+
+/** Where a piece of user code runs. It is a cell and not the execution itself: things that a handler creates (an
+ *  interval, a lazy client) keep their async context for as long as they live, and the cell is emptied when the
+ *  activation ends, so that they keep nothing else alive. */
+export interface ExecutionCell {
+  execution?: ActiveExecution;
+  /** The step whose body this is: `@Step` and `ctx.step` run inline here. */
+  insideStep?: string;
+}
+
+const storage = new AsyncLocalStorage<ExecutionCell>();
+
+export const currentExecution = {
+  run<T>(cell: ExecutionCell, fn: () => T): T {
+    return storage.run(cell, fn);
+  },
+  get(): ExecutionCell | undefined {
+    return storage.getStore();
+  },
+};

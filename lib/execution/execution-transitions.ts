@@ -1,0 +1,36 @@
+import type { ExecutionStatus } from './execution-status.js';
+
+type Event =
+  | 'claim'
+  | 'succeed'
+  | 'retry'
+  | 'exhaust'
+  | 'suspend'
+  | 'release'
+  | 'lose'
+  | 'loseForGood'
+  | 'diverge'
+  | 'resume';
+
+export type TransitionTable = Record<ExecutionStatus, Partial<Record<Event, ExecutionStatus>>>;
+
+/** Every change of status there is. SQL and docs are tested against it; an end absorbs, so it has no way out. */
+export const transitions = {
+  pending: { claim: 'running' },
+  running: {
+    succeed: 'completed',
+    retry: 'pending',
+    exhaust: 'failed',
+    suspend: 'suspended',
+    release: 'pending',
+    lose: 'pending',
+    loseForGood: 'failed',
+    diverge: 'blocked',
+  },
+  // a suspended row is claimed as it is once its wait is over: waking it first would be one more write a wait
+  suspended: { claim: 'running' },
+  blocked: { resume: 'pending' },
+  completed: {},
+  failed: {},
+  cancelled: {},
+} as const satisfies TransitionTable;

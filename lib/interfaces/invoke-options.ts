@@ -1,0 +1,20 @@
+import type { Duration } from './duration.js';
+
+export interface InvokeOptions {
+  /** A UUID of the caller's, which makes the invoke idempotent: a known id answers `existing` and creates nothing. */
+  id?: string;
+  /** How long to wait before it may start, measured by the database. Not together with `runAt`. */
+  delay?: Duration;
+  /** When it may start. Not together with `delay`. */
+  runAt?: Date;
+  /** Higher runs first, -32768 to 32767. Default: the task's own priority, else 0. */
+  priority?: number;
+}
+
+/** One item of `invokeMany`. */
+export interface InvokeItem<P> extends InvokeOptions {
+  payload: P;
+}
+
+/** `created`: this invoke made the execution. `existing`: the id was known, and nothing was written. */
+export type InvokeOutcome = 'created' | 'existing';

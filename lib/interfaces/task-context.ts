@@ -1,0 +1,67 @@
+import type { Duration } from './duration.js';
+import type { InvokeEvent } from './invoke-event.js';
+import type { StepOptions } from './step-options.js';
+import type { TaskLogger } from './task-logger.js';
+
+/** What every handler gets as its second argument. */
+export interface BaseContext {
+  /**
+   * Runs fn and records its result; once recorded, later attempts get that result and fn does not run again. A failed step
+   * fails the attempt unless the handler catches the error.
+   *
+   * `name` is unique within the execution, over steps and sleeps. Inside another step's body fn runs inline, unrecorded.
+   *
+   * @throws DuplicateStepError if the name was used before in this attempt
+   * @throws SerializationError if the result cannot be stored: a function, a cycle, more than 1 MB…
+   * @throws ExecutionClosedError if the handler has already ended
+   */
+  step<T>(name: string, fn: () => Promise<T> | T, options?: StepOptions): Promise<T>;
+
+  /**
+   * Waits without holding the worker: the execution is put away and taken up again, by any worker, once the time is over.
+   * The wait is measured by the database's clock, outlives restarts and does not start over. Zero or less is over at once.
+   *
+   * `duration` is a number of milliseconds or a string such as `'10m'`. `name` is unique, as for `step`.
+   *
+   * @throws DuplicateStepError if the name was used before in this attempt
+   * @throws ExecutionClosedError if the handler has already ended
+   */
+  sleep(name: string, duration: Duration): Promise<void>;
+
+  readonly logger: TaskLogger;
+
+  /** Aborted when this attempt should stop, because its worker shuts down or no longer owns the execution. */
+  readonly signal: AbortSignal;
+
+  /** The execution's id, a UUID; the same in every attempt. */
+  readonly executionId: string;
+
+  /** 1 on the first attempt; one more after each attempt that failed. Sleeps and restarts of the worker do not count. */
+  readonly attempt: number;
+
+  readonly taskName: string;
+
+  readonly queue: string;
+
+  /**
+   * How often the execution was handed to a worker, this time included. It only ever grows, so another system that keeps
+   * the highest fence it has seen can refuse what an outdated attempt still sends.
+   */
+  readonly fence: number;
+
+  /** What the handler's first argument is. */
+  readonly event: InvokeEvent;
+}
+
+/** A custom context adds members to the built-in ones and replaces none of them. */
+// `& object` exempts it from the check that refuses a type with no property in common
+export type NoClash = { [K in keyof BaseContext]?: never } & object;
+
+/** The handler's second argument: the built-in members, and those of the custom context X. */
+export type TaskContext<X extends NoClash = object> = BaseContext & {
+  readonly [K in keyof X]: X[K];
+};
+
+/** Gives the type a value at run time: with `emitDecoratorMetadata` the compiler refers to it from the metadata of decorated
+ *  methods, so a plain `import { TaskContext }` works. */
+export const TaskContext: abstract new () => object = class TaskContext {};

@@ -1,0 +1,225 @@
+import { hostname } from 'node:os';
+import {
+  Inject,
+  Injectable,
+  Logger,
+  type BeforeApplicationShutdown,
+  type OnApplicationBootstrap,
+  type OnApplicationShutdown,
+  type OnModuleInit,
+} from '@nestjs/common';
+import { ModuleRef } from '@nestjs/core';
+import { CLOCK, OPTIONS } from '../conductor.constants.js';
+import type { Clock } from '../common/clock.js';
+import { deferred } from '../common/deferred.js';
+import { ResultWaiter } from '../client/result-waiter.js';
+import { TaskExplorer } from '../discovery/task.explorer.js';
+import { TaskRegistry } from '../discovery/task.registry.js';
+import { NoTasksError } from '../errors/no-tasks.error.js';
+import type { ResolvedOptions } from '../interfaces/module-options.js';
+import { channelOf } from '../persistence/channel.js';
+import { Database } from '../persistence/database.js';
+import { NotificationListener } from '../persistence/notification.listener.js';
+import { Notifier } from '../persistence/notifier.js';
+import { TaskRepository } from '../persistence/repositories/task.repository.js';
+import { WorkerRepository } from '../persistence/repositories/worker.repository.js';
+import type { ServedQueue } from '../worker/worker.js';
+import { Crew } from './crew.js';
+import { connectionTarget } from './connection-target.js';
+import { contextClass } from './custom-context.js';
+
+const REGISTER_PATIENCE_MS = 10_000;
+
+/** How often drain() looks whether anything is left, beside being told when this process has nothing to do. */
+const DRAIN_PAUSE_MS = 50;
+
+export interface OrchestratorInfo {
+  /** This worker's number in the database, while it runs. */
+  id?: number;
+  role: ResolvedOptions['role'];
+  isRunning: boolean;
+  isShuttingDown: boolean;
+  isStopped: boolean;
+  /** Queues that this process serves. */
+  queues: string[];
+  /** Executions whose handler runs in this process now. */
+  running: number;
+}
+
+/** Keeps the work running: finds the tasks, opens the database, starts the worker when the app is up and drains it before
+ *  the app goes down. */
+@Injectable()
+export class Orchestrator
+  implements OnModuleInit, OnApplicationBootstrap, BeforeApplicationShutdown, OnApplicationShutdown
+{
+  private readonly logger = new Logger('Conductor');
+  private crew?: Crew;
+  private starting?: Promise<void>;
+  private stopping?: Promise<void>;
+  private startedSignal = deferred<void>();
+  private stoppedSignal = deferred<void>();
+
+  constructor(
+    @Inject(OPTIONS) private readonly options: ResolvedOptions,
+    @Inject(CLOCK) private readonly clock: Clock,
+    private readonly explorer: TaskExplorer,
+    private readonly registry: TaskRegistry,
+    private readonly database: Database,
+    private readonly tasks: TaskRepository,
+    private readonly workers: WorkerRepository,
+    private readonly notifier: Notifier,
+    private readonly waiter: ResultWaiter,
+    private readonly modules: ModuleRef,
+  ) {}
+
+  async onModuleInit(): Promise<void> {
+    if (this.options.role !== 'client') this.registry.addAll(this.explorer.explore());
+    if (this.options.role === 'worker' && this.registry.all().length === 0)
+      throw new NoTasksError();
+    await this.database.open(connectionTarget(this.options.connection, this.modules));
+  }
+
+  async onApplicationBootstrap(): Promise<void> {
+    if (this.options.autoStart) await this.start();
+  }
+
+  async beforeApplicationShutdown(): Promise<void> {
+    await this.stop();
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    this.waiter.close();
+    this.notifier.close();
+    await this.database.close();
+  }
+
+  /** Resolves when the worker runs. */
+  get started(): Promise<void> {
+    return this.startedSignal.promise;
+  }
+
+  /** Resolves when the worker has stopped. */
+  get stopped(): Promise<void> {
+    return this.stoppedSignal.promise;
+  }
+
+  get info(): OrchestratorInfo {
+    return {
+      id: this.crew?.workerId,
+      role: this.options.role,
+      isRunning: this.crew !== undefined && this.stopping === undefined,
+      isShuttingDown: this.stopping !== undefined,
+      isStopped: this.crew === undefined && this.starting === undefined,
+      queues: this.crew?.queues.map(({ name }) => name) ?? [],
+      running: this.crew?.worker.busy ?? 0,
+    };
+  }
+
+  /** Starts claiming. A client, or an app without tasks, has nothing to claim and starts nothing. Started already: does nothing. */
+  async start(): Promise<void> {
+    await this.stopping;
+    if (this.options.role === 'client' || this.registry.all().length === 0) return;
+    this.starting ??= this.begin().finally(() => (this.starting = undefined));
+    await this.starting;
+  }
+
+  /** Stops claiming, lets handlers run to their next step boundary, and settles what they came to. At the soft deadline of
+   *  `shutdown` their signals are aborted; at the hard one they are left behind: their executions are taken over when this
+   *  worker's lease lapses. Never rejects. */
+  async stop(): Promise<void> {
+    await this.starting?.catch(() => undefined);
+    const crew = this.crew;
+    if (crew === undefined) return;
+    this.stopping ??= crew.stop(this.options.shutdown).finally(() => {
+      this.crew = undefined;
+      this.stopping = undefined;
+      this.startedSignal = deferred();
+      this.stoppedSignal.resolve();
+    });
+    await this.stopping;
+  }
+
+  /** Runs until nothing of this app's tasks runs or could run now, retries and chains included, then resolves; what waits
+   *  for a later time does not count. Starts the worker for as long as it takes if it was not running. */
+  async drain(): Promise<void> {
+    const wasRunning = this.crew !== undefined || this.starting !== undefined;
+    await this.start();
+    const crew = this.crew;
+    if (crew === undefined) return;
+    while (await this.workers.runnable(crew.worker.taskIds)) {
+      crew.worker.wake();
+      await Promise.race([
+        crew.worker.settled(),
+        new Promise<void>((resolve) => this.clock.startTimer(DRAIN_PAUSE_MS, resolve)),
+      ]);
+    }
+    if (!wasRunning) await this.stop();
+  }
+
+  private async begin(): Promise<void> {
+    if (this.crew !== undefined) return;
+    this.warnWithoutShutdownHooks();
+    const queues = await this.registerTasks();
+    const crew = new Crew(
+      this.options,
+      this.database,
+      this.workers,
+      await contextClass(this.options.context, this.modules),
+      this.clock,
+    );
+    crew.listener = this.options.listen
+      ? new NotificationListener(this.database, () => crew.worker.wake(), this.clock)
+      : undefined;
+    await crew.start(queues, hostname());
+    crew.listener?.start(queues.map(({ queueId }) => channelOf(this.database.schema, queueId)));
+    this.crew = crew;
+    this.stoppedSignal = deferred();
+    this.startedSignal.resolve();
+  }
+
+  /** Writes the tasks' settings, and gives the queues that this process serves. */
+  private async registerTasks(): Promise<ServedQueue[]> {
+    const served = this.registry.all().filter(({ queue }) => queue in this.options.queues);
+    this.warnOfUnserved(served);
+    const ids = await this.tasks.resolve(served, REGISTER_PATIENCE_MS);
+    await this.tasks.register(
+      served.map(({ options: { priority = 0, maxLosses = 3, version = 0 } }, index) => ({
+        taskId: ids[index]!.taskId,
+        priority,
+        maxLosses: maxLosses === false ? undefined : maxLosses,
+        version,
+      })),
+      REGISTER_PATIENCE_MS,
+    );
+    const queues = new Map<number, ServedQueue>();
+    served.forEach((task, index) => {
+      const { taskId, queueId } = ids[index]!;
+      const queue = queues.get(queueId) ?? {
+        queueId,
+        name: task.queue,
+        concurrency: this.options.queues[task.queue]!.concurrency,
+        tasks: new Map(),
+      };
+      queue.tasks.set(taskId, task);
+      queues.set(queueId, queue);
+    });
+    return [...queues.values()];
+  }
+
+  private warnOfUnserved(served: { queue: string }[]): void {
+    for (const task of this.registry.all()) {
+      if (served.includes(task)) continue;
+      this.logger.warn(
+        `Task "${task.name}" (${task.source}) is on queue "${task.queue}", which this process does not serve: its executions wait ` +
+          `for a process that does. To serve it here, add it to the option queues.`,
+      );
+    }
+  }
+
+  private warnWithoutShutdownHooks(): void {
+    if (process.listenerCount('SIGTERM') > 0) return;
+    this.logger.warn(
+      'Nothing listens for SIGTERM: call app.enableShutdownHooks() before app.listen(), or a deploy cuts handlers off instead of draining them.',
+    );
+  }
+}

@@ -1,0 +1,162 @@
+import type { Pool } from 'pg';
+import { DataSource, type EntityTarget, type ObjectLiteral, type Repository } from 'typeorm';
+import type { Clock } from '../common/clock.js';
+import { ConductorError } from '../errors/conductor.error.js';
+import { ConductorStoppedError } from '../errors/conductor-stopped.error.js';
+import { DatabaseUnavailableError } from '../errors/database-unavailable.error.js';
+import { SchemaVersionError } from '../errors/schema-version.error.js';
+import { dataSourceOptions, describeTarget, type ConnectionTarget } from './connection.js';
+import { DeadlineClient } from './deadline-client.js';
+import { classify, withoutValues } from './database-error.js';
+import { ExecutionEntity } from './entities/execution.entity.js';
+import { FailureEntity } from './entities/failure.entity.js';
+import { InstallationEntity } from './entities/installation.entity.js';
+import { OutcomeEntity } from './entities/outcome.entity.js';
+import { QueueEntity } from './entities/queue.entity.js';
+import { RunEntity } from './entities/run.entity.js';
+import { StepEntity } from './entities/step.entity.js';
+import { TaskEntity } from './entities/task.entity.js';
+import { migrate, pendingMigrations } from './migrate.js';
+import { Initial1764000000000 } from './migrations/1764000000000-initial.js';
+import { SCHEMA_VERSION } from './schema.js';
+import { Statement, StatementFailure } from './statement.js';
+
+export interface DatabaseSettings {
+  poolSize: number;
+  schema: string;
+  migrations: 'auto' | 'verify' | 'off';
+}
+
+/** Our own data source and pool. The app's data source never learns of our entities, so its `synchronize` and
+ *  `dropSchema` cannot touch our schema. */
+export class Database {
+  readonly statement: Statement;
+  readonly schema: string;
+  /** host:port/database, for messages. */
+  private where = '';
+  private source?: DataSource;
+  private closed = false;
+
+  constructor(
+    private readonly settings: DatabaseSettings,
+    private readonly clock: Clock,
+  ) {
+    this.schema = settings.schema;
+    this.statement = new Statement(() => this.pool(), clock);
+  }
+
+  /** Connects, then installs or checks the schema.
+   *  @throws DatabaseUnavailableError, SchemaVersionError */
+  async open(target: ConnectionTarget): Promise<void> {
+    this.where = describeTarget(target);
+    const source = new DataSource({
+      ...dataSourceOptions(target, this.settings),
+      entities: [
+        QueueEntity,
+        TaskEntity,
+        ExecutionEntity,
+        RunEntity,
+        OutcomeEntity,
+        StepEntity,
+        FailureEntity,
+        InstallationEntity,
+      ],
+      migrations: [Initial1764000000000],
+      migrationsTableName: 'migration',
+    });
+    try {
+      await source.initialize();
+    } catch (error) {
+      throw this.visible(error, 'connect');
+    }
+    this.source = source;
+    try {
+      await this.prepareSchema(source);
+    } catch (error) {
+      await this.close();
+      throw this.visible(error, 'install or check its schema');
+    }
+  }
+
+  repository<E extends ObjectLiteral>(entity: EntityTarget<E>): Repository<E> {
+    return this.opened().getRepository(entity);
+  }
+
+  /** For persist(): go on for this long. */
+  patience(ms: number): () => boolean {
+    const end = this.clock.now() + ms;
+    return () => this.clock.now() < end;
+  }
+
+  /** A connection outside the pool, not connected yet. */
+  ownClient(): DeadlineClient {
+    return new DeadlineClient(this.pool().options);
+  }
+
+  async close(): Promise<void> {
+    this.closed = true;
+    const source = this.source;
+    this.source = undefined;
+    await source?.destroy();
+  }
+
+  private async prepareSchema(source: DataSource): Promise<void> {
+    if (this.settings.migrations === 'auto') await migrate(source, this.schema);
+    if (this.settings.migrations === 'verify') {
+      const pending = await pendingMigrations(source);
+      if (pending.length > 0)
+        throw new SchemaVersionError({ reason: 'behind', schema: this.schema, pending });
+    }
+    const installed = await this.installed();
+    if (installed === undefined)
+      throw new SchemaVersionError({ reason: 'missing', schema: this.schema });
+    if (installed.minCompatible > SCHEMA_VERSION) {
+      throw new SchemaVersionError({
+        reason: 'ahead',
+        schema: this.schema,
+        installed: installed.version,
+        minCompatible: installed.minCompatible,
+        code: SCHEMA_VERSION,
+      });
+    }
+  }
+
+  private async installed(): Promise<InstallationEntity | undefined> {
+    try {
+      const [row] = await this.repository(InstallationEntity).find();
+      return row;
+    } catch (error) {
+      if (
+        (error as { code?: string }).code === '42P01' ||
+        (error as { code?: string }).code === '3F000'
+      )
+        return undefined;
+      throw error;
+    }
+  }
+
+  /** The error that a user may see: typed, and without values of parameters. */
+  visible(error: unknown, what: string): unknown {
+    if (error instanceof ConductorError) return error;
+    if (error instanceof StatementFailure) return this.visible(error.driverError, what);
+    const kind = classify(error);
+    if (kind === 'retry' || kind === 'ambiguous') {
+      return new DatabaseUnavailableError(this.where, withoutValues(error), what);
+    }
+    return withoutValues(error);
+  }
+
+  private opened(): DataSource {
+    if (this.source === undefined)
+      throw new ConductorStoppedError(
+        'The conductor',
+        this.closed ? 'after-close' : 'before-start',
+      );
+    return this.source;
+  }
+
+  /** TypeORM's driver keeps the pool under this name; the one place that knows it. */
+  private pool(): Pool {
+    return (this.opened().driver as unknown as { master: Pool }).master;
+  }
+}

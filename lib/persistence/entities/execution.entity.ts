@@ -1,0 +1,29 @@
+import { Column, Entity, JoinColumn, ManyToOne, PrimaryColumn } from 'typeorm';
+import type { OutcomeEntity } from './outcome.entity.js';
+import type { RunEntity } from './run.entity.js';
+import { TaskEntity } from './task.entity.js';
+
+/** What was asked for. It has a run while it is not finished and an outcome from then on, never both. */
+@Entity({ name: 'execution', synchronize: false })
+export class ExecutionEntity {
+  @PrimaryColumn('uuid')
+  id!: string;
+
+  @ManyToOne(() => TaskEntity)
+  @JoinColumn({ name: 'task_id' })
+  task!: TaskEntity;
+
+  @Column('smallint')
+  priority!: number;
+
+  @Column('timestamptz', { name: 'created_at' })
+  createdAt!: Date;
+
+  @Column('json')
+  payload!: unknown;
+
+  /** Mapped by the reader's join. */
+  run?: RunEntity | null;
+
+  outcome?: OutcomeEntity | null;
+}

@@ -1,0 +1,32 @@
+import { Column, Entity, PrimaryColumn } from 'typeorm';
+
+/** How an execution ended; appended once, never changed. */
+@Entity({ name: 'outcome', synchronize: false })
+export class OutcomeEntity {
+  @PrimaryColumn('uuid')
+  id!: string;
+
+  @Column('smallint')
+  status!: number;
+
+  @Column('timestamptz', { name: 'finished_at' })
+  finishedAt!: Date;
+
+  @Column('timestamptz', { name: 'started_at', nullable: true })
+  startedAt!: Date | null;
+
+  @Column('int')
+  claims!: number;
+
+  @Column('smallint')
+  failures!: number;
+
+  @Column('smallint')
+  losses!: number;
+
+  @Column('json', { nullable: true })
+  result!: unknown;
+
+  @Column('json', { nullable: true })
+  error!: unknown;
+}

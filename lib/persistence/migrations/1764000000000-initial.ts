@@ -1,0 +1,60 @@
+import type { MigrationInterface, QueryRunner } from 'typeorm';
+import { claim, startAlone } from '../sql/claim.js';
+import { clock } from '../sql/clock.js';
+import { enqueue } from '../sql/enqueue.js';
+import { nextDue, nextLane } from '../sql/ready.js';
+import { recover } from '../sql/recover.js';
+import { runnable } from '../sql/runnable.js';
+import { saveSteps } from '../sql/save-steps.js';
+import { settle } from '../sql/settle.js';
+import { suspend } from '../sql/suspend.js';
+import { tables } from '../sql/tables.js';
+import { registerTasks, resolveTasks } from '../sql/tasks.js';
+import {
+  announceStop,
+  deregisterWorker,
+  heartbeat,
+  registerWorker,
+  releaseOrphans,
+} from '../sql/worker.js';
+import { schemaOf } from '../schema.js';
+
+/** Each function after those that it calls. */
+const functions = [
+  clock,
+  resolveTasks,
+  registerTasks,
+  enqueue,
+  nextLane,
+  nextDue,
+  claim,
+  startAlone,
+  saveSteps,
+  suspend,
+  settle,
+  registerWorker,
+  heartbeat,
+  releaseOrphans,
+  announceStop,
+  deregisterWorker,
+  recover,
+  runnable,
+];
+
+export class Initial1764000000000 implements MigrationInterface {
+  readonly name = 'Initial1764000000000';
+
+  async up(runner: QueryRunner): Promise<void> {
+    const schema = schemaOf(runner.connection);
+    for (const statement of tables(`"${schema}"`)) await runner.query(statement);
+    for (const fn of functions) await runner.query(fn.create(schema));
+    await runner.query(
+      `insert into "${schema}".installation (version, min_compatible) values (1, 1)`,
+    );
+  }
+
+  async down(runner: QueryRunner): Promise<void> {
+    // the schema is all ours, and nothing in it can be kept without it
+    await runner.query(`drop schema "${schemaOf(runner.connection)}" cascade`);
+  }
+}

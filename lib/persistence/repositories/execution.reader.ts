@@ -1,0 +1,220 @@
+import { Brackets, type SelectQueryBuilder } from 'typeorm';
+import { decodeParsed } from '../../execution/codec.js';
+import {
+  finalStatuses,
+  isFinal,
+  statusCode,
+  statusName,
+  type ExecutionStatus,
+  type FinalStatus,
+} from '../../execution/execution-status.js';
+import type { SerializedError } from '../../execution/serialized-error.js';
+import { recordKindName, recordStatusName } from '../../execution/step-record.js';
+import type {
+  ExecutionFilter,
+  ExecutionPage,
+  ExecutionView,
+  QueueView,
+  StepView,
+} from '../../execution/execution-view.js';
+import type { Database } from '../database.js';
+import { ExecutionEntity } from '../entities/execution.entity.js';
+import { FailureEntity } from '../entities/failure.entity.js';
+import { OutcomeEntity } from '../entities/outcome.entity.js';
+import { RunEntity } from '../entities/run.entity.js';
+import { StepEntity } from '../entities/step.entity.js';
+
+const PAGE = 50;
+const LARGEST_PAGE = 1_000;
+
+/** How an execution ended, for those who wait for it. */
+export interface Ending {
+  id: string;
+  status: FinalStatus;
+  result: unknown;
+  error?: SerializedError;
+}
+
+/** Reading, through TypeORM's repositories. */
+export class ExecutionReader {
+  constructor(private readonly database: Database) {}
+
+  async get(id: string): Promise<ExecutionView | undefined> {
+    const execution = await this.read('get', () =>
+      this.whole().where('execution.id = :id', { id }).getOne(),
+    );
+    return execution === null ? undefined : view(execution, await this.lastFailure(execution));
+  }
+
+  /** Newest first, by id. */
+  async list(filter: ExecutionFilter): Promise<ExecutionPage> {
+    const limit = Math.min(Math.max(1, filter.limit ?? PAGE), LARGEST_PAGE);
+    const query = this.whole()
+      .orderBy('execution.id', 'DESC')
+      .take(limit + 1);
+    if (filter.task !== undefined) query.andWhere('task.name = :task', { task: filter.task });
+    if (filter.queue !== undefined) query.andWhere('queue.name = :queue', { queue: filter.queue });
+    if (filter.since !== undefined)
+      query.andWhere('execution.created_at >= :since', { since: filter.since });
+    if (filter.cursor !== undefined)
+      query.andWhere('execution.id < :cursor', { cursor: filter.cursor });
+    if (filter.status !== undefined) whereStatus(query, [filter.status].flat());
+    const rows = await this.read('list', () => query.getMany());
+    const items = await Promise.all(
+      rows
+        .slice(0, limit)
+        .map(async (execution) => view(execution, await this.lastFailure(execution))),
+    );
+    return { items, ...(rows.length > limit && { nextCursor: items.at(-1)!.id }) };
+  }
+
+  async steps(id: string): Promise<StepView[]> {
+    const rows = await this.read('steps', () =>
+      this.database
+        .repository(StepEntity)
+        .find({
+          where: { executionId: id },
+          order: { seq: { direction: 'ASC', nulls: 'LAST' }, name: 'ASC' },
+        }),
+    );
+    return rows.map((row) => {
+      const status = recordStatusName(row.status);
+      return {
+        name: row.name,
+        kind: recordKindName(row.kind),
+        status,
+        ...(status === 'completed' && {
+          result: row.value === null ? undefined : decodeParsed(row.value),
+        }),
+        ...(row.value !== null &&
+          status !== 'completed' && { error: row.value as SerializedError }),
+        ...(row.dueAt !== null && { dueAt: row.dueAt }),
+        at: row.recordedAt,
+      };
+    });
+  }
+
+  /** Those of these executions that have ended. */
+  async endings(ids: string[]): Promise<Ending[]> {
+    const rows = await this.read('result', () =>
+      this.database
+        .repository(OutcomeEntity)
+        .createQueryBuilder('outcome')
+        .where('outcome.id = any(:ids)', { ids })
+        .getMany(),
+    );
+    return rows.map((row) => ({
+      id: row.id,
+      status: statusName(row.status) as FinalStatus,
+      result: row.result === null ? undefined : decodeParsed(row.result),
+      ...(row.error !== null && { error: row.error as SerializedError }),
+    }));
+  }
+
+  /** Those of these ids that were ever accepted. */
+  async known(ids: string[]): Promise<Set<string>> {
+    const rows = await this.read('result', () =>
+      this.database
+        .repository(ExecutionEntity)
+        .createQueryBuilder('execution')
+        .select('execution.id', 'id')
+        .where('execution.id = any(:ids)', { ids })
+        .getRawMany<{ id: string }>(),
+    );
+    return new Set(rows.map((row) => row.id));
+  }
+
+  /** What waits and runs, a queue each. */
+  async queues(): Promise<QueueView[]> {
+    const rows = await this.read('queues', () =>
+      this.database
+        .repository(ExecutionEntity)
+        .manager.query<{ name: string; status: number | null; count: string }[]>(
+          `select q.name, r.status, count(r.id) as count
+           from "${this.database.schema}".queue q
+           left join "${this.database.schema}".task t on t.queue_id = q.id
+           left join "${this.database.schema}".run r on r.task_id = t.id
+           group by q.name, r.status order by q.name`,
+        ),
+    );
+    const queues = new Map<string, QueueView>();
+    for (const { name, status, count } of rows) {
+      const queue = queues.get(name) ?? { name, pending: 0, running: 0, suspended: 0, blocked: 0 };
+      queues.set(name, queue);
+      if (status === null) continue;
+      const live = statusName(status);
+      if (!isFinal(live)) queue[live] = Number(count);
+    }
+    return [...queues.values()];
+  }
+
+  private whole(): SelectQueryBuilder<ExecutionEntity> {
+    return this.database
+      .repository(ExecutionEntity)
+      .createQueryBuilder('execution')
+      .innerJoinAndSelect('execution.task', 'task')
+      .innerJoinAndSelect('task.queue', 'queue')
+      .leftJoinAndMapOne('execution.run', RunEntity, 'run', 'run.id = execution.id')
+      .leftJoinAndMapOne(
+        'execution.outcome',
+        OutcomeEntity,
+        'outcome',
+        'outcome.id = execution.id',
+      );
+  }
+
+  /** While an execution is not finished, the error of its last attempt is what a reader looks for. */
+  private async lastFailure({ id, run }: ExecutionEntity): Promise<SerializedError | undefined> {
+    if (!run || (run.failures === 0 && run.losses === 0 && run.status !== statusCode.blocked))
+      return undefined;
+    const failure = await this.database
+      .repository(FailureEntity)
+      .findOne({ where: { executionId: id }, order: { claim: 'DESC' } });
+    return failure === null ? undefined : (failure.error as SerializedError);
+  }
+
+  private async read<T>(what: string, query: () => Promise<T>): Promise<T> {
+    try {
+      return await query();
+    } catch (error) {
+      throw this.database.visible(error, what);
+    }
+  }
+}
+
+function whereStatus(query: SelectQueryBuilder<ExecutionEntity>, wanted: ExecutionStatus[]): void {
+  const codes = (final: boolean) =>
+    wanted
+      .filter((status) => (finalStatuses as readonly ExecutionStatus[]).includes(status) === final)
+      .map((status) => statusCode[status]);
+  query.andWhere(
+    new Brackets((either) =>
+      either
+        .where('run.status = any(:live)', { live: codes(false) })
+        .orWhere('outcome.status = any(:final)', { final: codes(true) }),
+    ),
+  );
+}
+
+function view(execution: ExecutionEntity, lastFailure: SerializedError | undefined): ExecutionView {
+  const { run, outcome } = execution;
+  const state = (outcome ?? run)!;
+  const status = statusName(state.status);
+  const error = outcome ? (outcome.error as SerializedError | null) : lastFailure;
+  return {
+    id: execution.id,
+    task: execution.task.name,
+    queue: execution.task.queue.name,
+    status,
+    attempt: state.failures + (status === 'failed' && state.failures > 0 ? 0 : 1),
+    losses: state.losses,
+    priority: execution.priority,
+    createdAt: execution.createdAt,
+    payload: decodeParsed(execution.payload),
+    ...(state.startedAt !== null && { startedAt: state.startedAt }),
+    ...(run && { runAt: run.runAt }),
+    ...(outcome && { finishedAt: outcome.finishedAt }),
+    ...(status === 'completed' && { result: decodeParsed(outcome!.result) }),
+    ...(error && { error }),
+  };
+}

@@ -1,0 +1,226 @@
+import type { ClaimedExecution } from '../../execution/claimed-execution.js';
+import {
+  outcomeCode,
+  reportCode,
+  type SettledOutcome,
+  type WriteReport,
+} from '../../execution/outcome.js';
+import type { RecordWrite } from '../../execution/step-record.js';
+import type { Database } from '../database.js';
+import { claim, claimRow, startAlone } from '../sql/claim.js';
+import { enqueue, enqueueCode } from '../sql/enqueue.js';
+import { settle } from '../sql/settle.js';
+import { suspend, suspendCode } from '../sql/suspend.js';
+import { parseMemo } from './memo.js';
+import { recordColumns } from './record-columns.js';
+import type { Fence } from './worker.repository.js';
+
+export interface NewExecution {
+  id: string;
+  taskId: number;
+  priority?: number;
+  runAt?: Date;
+  delayMs?: number;
+  /** JSON text. */
+  payload: string;
+}
+
+/** `otherTask`: the id belongs to another task. `unknownTask`: the task's row is gone, its id has to be asked for again. */
+export type EnqueueReport = 'created' | 'existing' | 'otherTask' | 'unknownTask';
+
+export interface ClaimRequest {
+  workerId: number;
+  token: string;
+  queues: { queueId: number; slots: number; taskIds: number[] }[];
+  /** How long an execution that runs alone must have been due. */
+  alonePatienceMs: number;
+}
+
+export interface ClaimReply {
+  /** In the order in which they are to start. */
+  executions: ClaimRow[];
+  /** Until something else can be claimed in the queues that were not filled; undefined: nothing waits. */
+  dueInMs?: number;
+  /** This worker was reaped and claimed nothing. */
+  dead: boolean;
+}
+
+/** A claimed execution as the database knows it: by its task's id. */
+export type ClaimRow = Omit<ClaimedExecution, 'task'> & { taskId: number };
+
+export interface SettleItem {
+  id: string;
+  token: string;
+  outcome: SettledOutcome;
+  /** Whether a step's error or a step between two tries may be recorded, which a failed attempt forgets. */
+  forget: boolean;
+}
+
+export interface SuspendItem {
+  id: string;
+  token: string;
+  /** Every wait that the handler is asking for, and what it has not saved yet. */
+  records: RecordWrite[];
+}
+
+/** `decided`: it goes on running, these waits are over. */
+export type SuspendReport =
+  { type: 'parked' | 'lost' | 'busy' } | { type: 'decided'; names: string[] };
+
+interface ClaimedRow {
+  kind: number;
+  id: string;
+  task_id: number;
+  failures: number;
+  losses: number;
+  claims: number;
+  alone: boolean;
+  priority: number;
+  run_at: Date;
+  payload: string;
+  memo: string | null;
+  due_in_ms: number | null;
+}
+
+const enqueueReports: Record<number, EnqueueReport> = {
+  [enqueueCode.existing]: 'existing',
+  [enqueueCode.otherTask]: 'otherTask',
+  [enqueueCode.unknownTask]: 'unknownTask',
+};
+
+export const writeReports: Record<number, WriteReport> = {
+  [reportCode.lost]: 'lost',
+  [reportCode.duplicate]: 'duplicate',
+  [reportCode.busy]: 'busy',
+};
+
+/** What changes executions, in sets of plain values. */
+export class ExecutionRepository {
+  constructor(private readonly database: Database) {}
+
+  /** Accepts executions, and wakes the listeners of these channels when they are committed. */
+  async enqueue(
+    items: NewExecution[],
+    channels: string[],
+    patienceMs: number,
+  ): Promise<EnqueueReport[]> {
+    const { statement, schema } = this.database;
+    const rows = await statement.persist<{ ordinal: number; code: number }>(
+      enqueue.call(schema),
+      [
+        items.map((item) => item.id),
+        items.map((item) => item.taskId),
+        items.map((item) => item.priority ?? null),
+        items.map((item) => item.runAt ?? null),
+        items.map((item) => item.delayMs ?? null),
+        items.map((item) => item.payload),
+        channels,
+      ],
+      this.database.patience(patienceMs),
+    );
+    const reports = items.map((): EnqueueReport => 'created');
+    for (const { ordinal, code } of rows) reports[ordinal - 1] = enqueueReports[code]!;
+    return reports;
+  }
+
+  /** Sent once: a claim that is sent again would claim twice. Whatever a lost reply claimed is found by the heartbeat. */
+  async claim(request: ClaimRequest): Promise<ClaimReply> {
+    const tasks = request.queues.flatMap(({ queueId, taskIds }) =>
+      taskIds.map((taskId) => ({ taskId, queueId })),
+    );
+    const rows = await this.database.statement.run<ClaimedRow>(claim.call(this.database.schema), [
+      request.workerId,
+      request.token,
+      tasks.map((task) => task.taskId),
+      tasks.map((task) => task.queueId),
+      request.queues.map((queue) => queue.queueId),
+      request.queues.map((queue) => queue.slots),
+      request.alonePatienceMs,
+    ]);
+    const claimed = rows.filter((row) => row.kind === claimRow.claimed).sort(inOrder);
+    return {
+      executions: claimed.map((row) => ({
+        id: row.id,
+        token: request.token,
+        taskId: row.task_id,
+        failures: row.failures,
+        losses: row.losses,
+        claims: row.claims,
+        alone: row.alone,
+        priority: row.priority,
+        payload: row.payload,
+        records: parseMemo(row.memo),
+      })),
+      dueInMs: rows.find((row) => row.kind === claimRow.due)?.due_in_ms ?? undefined,
+      dead: rows.some((row) => row.kind === claimRow.dead),
+    };
+  }
+
+  /** @returns whether this token still owns it. */
+  async startAlone(id: string, token: string, goOn: () => boolean): Promise<boolean> {
+    const rows = await this.database.statement.persist(
+      startAlone.call(this.database.schema),
+      [id, token],
+      goOn,
+    );
+    return rows.length > 0;
+  }
+
+  async settle(items: SettleItem[], goOn: () => boolean): Promise<WriteReport[]> {
+    const rows = await this.database.statement.persist<{ ordinal: number; report: number }>(
+      settle.call(this.database.schema),
+      [
+        items.map((item) => item.id),
+        items.map((item) => item.token),
+        items.map((item) => outcomeCode[item.outcome.type]),
+        items.map((item) => settledValue(item.outcome)),
+        items.map((item) =>
+          item.outcome.type === 'retry' ? Math.ceil(item.outcome.delayMs) : null,
+        ),
+        items.map((item) => item.forget),
+      ],
+      goOn,
+    );
+    const reports = items.map((): WriteReport => 'applied');
+    for (const { ordinal, report } of rows) reports[ordinal - 1] = writeReports[report]!;
+    return reports;
+  }
+
+  async suspend(items: SuspendItem[], goOn: () => boolean): Promise<SuspendReport[]> {
+    const rows = await this.database.statement.persist<{
+      id: string;
+      token: string;
+      code: number;
+      name: string;
+    }>(suspend.call(this.database.schema), recordColumns(items), goOn);
+    const key = (row: Fence) => `${row.id} ${row.token}`;
+    const reports = new Map(items.map((item) => [key(item), { type: 'lost' } as SuspendReport]));
+    for (const row of rows) {
+      const before = reports.get(key(row));
+      if (row.code === suspendCode.parked) reports.set(key(row), { type: 'parked' });
+      else if (row.code === suspendCode.busy) reports.set(key(row), { type: 'busy' });
+      else if (before?.type === 'decided') before.names.push(row.name);
+      else reports.set(key(row), { type: 'decided', names: [row.name] });
+    }
+    return items.map((item) => reports.get(key(item))!);
+  }
+}
+
+function inOrder(a: ClaimedRow, b: ClaimedRow): number {
+  return (
+    b.priority - a.priority || a.run_at.getTime() - b.run_at.getTime() || (a.id < b.id ? -1 : 1)
+  );
+}
+
+function settledValue(outcome: SettledOutcome): string | null {
+  switch (outcome.type) {
+    case 'completed':
+      return outcome.result;
+    case 'failed':
+    case 'retry':
+    case 'blocked':
+      return JSON.stringify(outcome.error);
+    case 'released':
+      return null;
+  }
+}

@@ -1,0 +1,72 @@
+import type { Database } from '../database.js';
+import { registerTasks, resolveTasks } from '../sql/tasks.js';
+
+export interface TaskName {
+  queue: string;
+  name: string;
+}
+
+export interface TaskIds {
+  taskId: number;
+  queueId: number;
+}
+
+export interface TaskSettings {
+  taskId: number;
+  priority: number;
+  /** undefined: never ended by losses. */
+  maxLosses?: number;
+  version: number;
+}
+
+/** Tasks and queues go by number in every hot row; this keeps the numbers. */
+export class TaskRepository {
+  private readonly known = new Map<string, TaskIds>();
+
+  constructor(private readonly database: Database) {}
+
+  /** In the order asked. New names are registered, so a task may be invoked before any worker knows it. */
+  async resolve(names: TaskName[], patienceMs: number): Promise<TaskIds[]> {
+    const missing = names.filter((task) => !this.known.has(key(task)));
+    if (missing.length > 0) {
+      const rows = await this.database.statement.persist<{
+        ordinal: number;
+        task_id: number;
+        queue_id: number;
+      }>(
+        resolveTasks.call(this.database.schema),
+        [missing.map((task) => task.queue), missing.map((task) => task.name)],
+        this.database.patience(patienceMs),
+      );
+      for (const row of rows) {
+        this.known.set(key(missing[row.ordinal - 1]!), {
+          taskId: row.task_id,
+          queueId: row.queue_id,
+        });
+      }
+    }
+    return names.map((task) => this.known.get(key(task))!);
+  }
+
+  /** The rows are gone (someone emptied the tables): ask again. */
+  forget(): void {
+    this.known.clear();
+  }
+
+  async register(settings: TaskSettings[], patienceMs: number): Promise<void> {
+    await this.database.statement.persist(
+      registerTasks.call(this.database.schema),
+      [
+        settings.map((task) => task.taskId),
+        settings.map((task) => task.priority),
+        settings.map((task) => task.maxLosses ?? null),
+        settings.map((task) => task.version),
+      ],
+      this.database.patience(patienceMs),
+    );
+  }
+}
+
+function key({ queue, name }: TaskName): string {
+  return `${queue}\n${name}`;
+}

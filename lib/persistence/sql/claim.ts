@@ -1,0 +1,123 @@
+import { statusCode as status } from '../../execution/execution-status.js';
+import { memo } from './memo.js';
+import { ready } from './ready.js';
+import { sqlFunction } from './sql-function.js';
+
+/** What a returned row says. `due`: how long until something else can be claimed. `dead`: this worker was reaped. */
+export const claimRow = { claimed: 0, due: 1, dead: 2 } as const;
+
+const inLane = (alias: string) =>
+  `${ready(alias)} and ${alias}.priority = lane_priority and ${alias}.status = lane_status and ${alias}.run_at <= ts`;
+
+/** Claims up to p_slots executions for each queue, best first: by priority, then what has begun before what has not, then
+ *  by run_at and id. The token is the caller's own, new for each claim, so that a claim whose reply was lost can be found.
+ *
+ *  - The worker's row is locked first; recovery takes it FOR UPDATE, so a reaped worker claims nothing. It is told by a row
+ *    and not by an exception, which would roll back whatever else the call did.
+ *  - run_ready starts with the task, and only registered tasks are named: others cost nothing, however many wait.
+ *  - run_at ends each probe at the first future row, which needs equality on the columns before it: one lane at a time.
+ *  - The heads of several tasks are merged without locks first, so that no more rows are locked than are taken.
+ *  - What runs alone is claimed by itself, by a busy worker only after p_alone_patience_ms: an idle process had its chance
+ *    then. It is claimed but not started (see start_alone). */
+export const claim = sqlFunction({
+  name: 'claim',
+  parameters: [
+    'p_worker int',
+    'p_token uuid',
+    'p_tasks int[]',
+    'p_task_queues int[]',
+    'p_queues int[]',
+    'p_slots int[]',
+    'p_alone_patience_ms int',
+  ],
+  returns: `table(kind int, id uuid, task_id int, failures smallint, losses smallint, claims int, alone boolean, priority smallint,
+    run_at timestamptz, payload text, memo text, due_in_ms double precision)`,
+  body: (s) => `
+declare
+  ts timestamptz := ${s}.clock();
+  tasks int[];
+  lane_priority smallint;
+  lane_status smallint;
+  free int;
+  taken uuid[];
+  ids uuid[] := '{}';
+  due timestamptz;
+begin
+  perform 1 from ${s}.worker w where w.id = p_worker and not w.dead for key share;
+  if not found then
+    kind := ${claimRow.dead};
+    return next;
+    return;
+  end if;
+
+  ids := array(
+    select x.id from ${s}.run x
+    where x.task_id = any(p_tasks) and x.status in (${status.pending}, ${status.suspended}) and x.alone
+      and x.run_at <= ts - p_alone_patience_ms * interval '1 ms'
+    order by x.run_at limit 1 for update skip locked);
+
+  if cardinality(ids) = 0 then
+    for q in 1 .. cardinality(p_queues) loop
+      free := p_slots[q];
+      tasks := array(select t.id from unnest(p_tasks, p_task_queues) t(id, queue_id) where t.queue_id = p_queues[q]);
+      lane_priority := 32767;
+      lane_status := 32767;
+      while free > 0 loop
+        select l.priority, l.status into lane_priority, lane_status from ${s}.next_lane(tasks, lane_priority, lane_status) l;
+        exit when not found;
+        if cardinality(tasks) = 1 then
+          taken := array(
+            select x.id from ${s}.run x where x.task_id = tasks[1] and ${inLane('x')}
+            order by x.run_at, x.id limit free for update skip locked);
+        else
+          taken := array(
+            select x.id from (
+              select h.task_id, count(*) as n from (
+                select t.id as task_id from unnest(tasks) t(id)
+                cross join lateral (
+                  select r.run_at, r.id from ${s}.run r where r.task_id = t.id and ${inLane('r')}
+                  order by r.run_at, r.id limit free) r
+                order by r.run_at, r.id limit free) h
+              group by h.task_id) share
+            cross join lateral (
+              select r.id from ${s}.run r where r.task_id = share.task_id and ${inLane('r')}
+              order by r.run_at, r.id limit share.n for update skip locked) x);
+        end if;
+        free := free - cardinality(taken);
+        ids := ids || taken;
+      end loop;
+      if free > 0 then due := least(due, ${s}.next_due(tasks)); end if;
+    end loop;
+  end if;
+
+  if cardinality(ids) > 0 then
+    return query
+      with claimed as (
+        update ${s}.run r
+        set status = ${status.running}, token = p_token, worker_id = p_worker, claims = r.claims + 1,
+            started = not r.alone, started_at = coalesce(r.started_at, ts)
+        where r.id = any(ids)
+        returning r.id, r.task_id, r.failures, r.losses, r.claims, r.alone, r.priority, r.run_at)
+      select ${claimRow.claimed}, c.id, c.task_id, c.failures, c.losses, c.claims, c.alone, c.priority, c.run_at, e.payload::text,
+             case when c.claims > 1 then ${memo(s, 'c.id')} end, null::double precision
+      from claimed c join ${s}.execution e on e.id = c.id;
+  end if;
+
+  if due is not null then
+    kind := ${claimRow.due};
+    due_in_ms := extract(epoch from due - ts) * 1000;
+    return next;
+  end if;
+end`,
+});
+
+/** Marks an execution that runs alone as started, just before its handler is called: from here on the loss of its process
+ *  is charged to it. */
+export const startAlone = sqlFunction({
+  name: 'start_alone',
+  parameters: ['p_id uuid', 'p_token uuid'],
+  returns: 'setof uuid',
+  language: 'sql',
+  body: (s) =>
+    `update ${s}.run set started = true where id = p_id and token = p_token and status = ${status.running} returning id`,
+});

@@ -1,0 +1,54 @@
+import { statusCode as status } from '../../execution/execution-status.js';
+import { reportCode } from '../../execution/outcome.js';
+import { recordStatus } from '../../execution/step-record.js';
+import { askedRecords, heldRuns, recordParameters, upsertRecords } from './save-steps.js';
+import { sqlFunction } from './sql-function.js';
+
+/** `parked`: suspended, nothing more to do. `decided`: a wait is over, deliver it instead; one row for each such wait. */
+export const suspendCode = { parked: 10, decided: 11, busy: reportCode.busy } as const;
+
+/** Parks executions until their earliest wait is over, and saves what they have not saved yet. The rows stay locked from
+ *  the fence check to the parking; with a wait already over nothing is parked and the wait is named. Only the waits named
+ *  in this call count: an open one that this activation did not ask for must not wake it. An execution for which nothing is
+ *  returned has lost its lease. */
+export const suspend = sqlFunction({
+  name: 'suspend',
+  parameters: recordParameters,
+  returns: 'table(id uuid, token uuid, code int, name text)',
+  body: (s) => `
+#variable_conflict use_column
+declare
+  ts timestamptz := ${s}.clock();
+  held_ids uuid[];
+  held_tokens uuid[];
+begin
+  with asked as materialized (${askedRecords}),
+  held as materialized (${heldRuns(s, 'asked')}),
+  saved as (${upsertRecords(s, 'asked', 'held')})
+  select array_agg(h.id), array_agg(h.token) into held_ids, held_tokens from held h;
+
+  return query
+  with asked as materialized (${askedRecords}),
+  held as materialized (select * from unnest(held_ids, held_tokens) h(id, token)),
+  waits as materialized (
+    select h.id, h.token, w.name, w.due_at
+    from asked a
+    join held h on h.id = a.id and h.token = a.token
+    join ${s}.step w on w.execution_id = a.id and w.name = a.name
+    where a.status = ${recordStatus.open} and w.status = ${recordStatus.open}),
+  parked as (
+    update ${s}.run r
+    set status = ${status.suspended}, token = null, worker_id = null, started = false, run_at = w.due_at
+    from (select x.id, x.token, min(x.due_at) as due_at from waits x group by x.id, x.token) w
+    where r.id = w.id and r.token = w.token and w.due_at > ts
+    returning w.id, w.token)
+  select p.id, p.token, ${suspendCode.parked}, null::text from parked p
+  union all
+  select w.id, w.token, ${suspendCode.decided}, w.name from waits w where w.due_at <= ts
+  union all
+  select a.id, a.token, ${suspendCode.busy}, null
+  from (select distinct x.id, x.token from asked x) a
+  join ${s}.run r on r.id = a.id and r.token = a.token
+  where not exists (select 1 from held h where h.id = a.id and h.token = a.token);
+end`,
+});

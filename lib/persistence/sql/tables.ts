@@ -1,0 +1,109 @@
+import { statusCode as status } from '../../execution/execution-status.js';
+
+/** The first schema. What is asked for (`execution`) is append-only and also the register of ids; what is not finished has
+ *  one narrow row in `run`, whose status is the mutex of everything; what has ended is appended to `outcome`. So history
+ *  of any size lies outside the tables that a claim reads. */
+export const tables = (s: string): string[] => [
+  `create table ${s}.installation (
+     id uuid primary key default gen_random_uuid(),
+     version int not null,
+     min_compatible int not null)`,
+
+  `create table ${s}.queue (
+     id int generated always as identity primary key,
+     name text not null unique)`,
+
+  `create table ${s}.task (
+     id int generated always as identity primary key,
+     queue_id int not null references ${s}.queue,
+     name text not null,
+     priority smallint not null default 0,
+     max_losses int default 3,
+     settings_version int,
+     unique (queue_id, name))`,
+
+  `create table ${s}.execution (
+     id uuid primary key,
+     task_id int not null,
+     priority smallint not null,
+     created_at timestamptz not null,
+     payload json not null)`,
+
+  // fixed-width columns, widest first; the constraints make a row that the state table does not know impossible to store
+  `create table ${s}.run (
+     id uuid primary key,
+     token uuid,
+     run_at timestamptz not null,
+     started_at timestamptz,
+     task_id int not null,
+     worker_id int,
+     claims int not null default 0,
+     priority smallint not null,
+     status smallint not null,
+     failures smallint not null default 0,
+     losses smallint not null default 0,
+     alone boolean not null default false,
+     started boolean not null default false,
+     constraint run_status check (status between ${status.pending} and ${status.blocked}),
+     constraint run_fence check ((status = ${status.running}) = (token is not null) and (status = ${status.running}) = (worker_id is not null)),
+     constraint run_started check (not started or status = ${status.running})
+   ) with (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 1000, autovacuum_analyze_scale_factor = 0.05)`,
+  `create index run_ready on ${s}.run (task_id, priority desc, status desc, run_at, id)
+     where status in (${status.pending}, ${status.suspended}) and not alone`,
+  `create index run_alone on ${s}.run (task_id, run_at) where status in (${status.pending}, ${status.suspended}) and alone`,
+  `create index run_worker on ${s}.run (worker_id) where status = ${status.running}`,
+  `create index run_blocked on ${s}.run (task_id) where status = ${status.blocked}`,
+
+  // the primary key is G2: a second outcome cannot be stored
+  `create table ${s}.outcome (
+     id uuid primary key,
+     token uuid,
+     finished_at timestamptz not null,
+     started_at timestamptz,
+     claims int not null,
+     status smallint not null,
+     failures smallint not null,
+     losses smallint not null,
+     result json,
+     error json,
+     constraint outcome_status check (status between ${status.completed} and ${status.cancelled}),
+     constraint outcome_value check ((status = ${status.completed}) = (result is not null) and (status <> ${status.failed} or error is not null))
+   )`,
+  `create index outcome_finished on ${s}.outcome using brin (finished_at)`,
+
+  `create table ${s}.step (
+     execution_id uuid not null,
+     token uuid not null,
+     recorded_at timestamptz not null,
+     due_at timestamptz,
+     fingerprint bigint,
+     seq int,
+     kind smallint not null,
+     status smallint not null,
+     tries smallint not null,
+     optional boolean not null default false,
+     alone boolean not null,
+     name text not null,
+     value json,
+     primary key (execution_id, name))`,
+
+  // one row for each attempt that failed, diverged or was lost with its worker
+  `create table ${s}.failure (
+     execution_id uuid not null,
+     claim int not null,
+     attempt smallint not null,
+     failed_at timestamptz not null,
+     error json not null,
+     primary key (execution_id, claim))`,
+
+  `create table ${s}.worker (
+     id int generated always as identity primary key,
+     beat_at timestamptz not null,
+     steady_since timestamptz not null,
+     started_at timestamptz not null,
+     lease_ms int not null,
+     dead boolean not null default false,
+     stopping boolean not null default false,
+     host text not null,
+     pid int not null)`,
+];

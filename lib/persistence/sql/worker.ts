@@ -1,0 +1,88 @@
+import { statusCode as status } from '../../execution/execution-status.js';
+import { sqlFunction } from './sql-function.js';
+
+export const registerWorker = sqlFunction({
+  name: 'register_worker',
+  parameters: ['p_host text', 'p_pid int', 'p_lease_ms int'],
+  returns: 'int',
+  body: (s) => `
+declare
+  ts timestamptz := ${s}.clock();
+  made int;
+begin
+  insert into ${s}.worker (beat_at, steady_since, started_at, lease_ms, host, pid)
+  values (ts, ts, ts, p_lease_ms, p_host, p_pid) returning id into made;
+  return made;
+end`,
+});
+
+/** What a row of a heartbeat says. */
+export const beatRow = { alive: 0, orphan: 1 } as const;
+
+/** Renews the lease and tells everything a worker has to know once a beat, in one round trip. An UPDATE that must hit a
+ *  live row, never an upsert: no row returned means that this worker was reaped and must begin anew.
+ *
+ *  `alive` bears how long it is until something can be claimed and whether a worker's lease has lapsed. Each `orphan` is a
+ *  row that this worker owns without knowing it, as after a claim whose reply was lost. A gap of more than half a lease
+ *  between two beats starts `steady_since` anew (see recover). */
+export const heartbeat = sqlFunction({
+  name: 'heartbeat',
+  parameters: ['p_worker int', 'p_tasks int[]', 'p_ids uuid[]', 'p_tokens uuid[]'],
+  returns: 'table(kind int, id uuid, token uuid, due_in_ms double precision, lapsed boolean)',
+  body: (s) => `
+#variable_conflict use_column
+declare
+  ts timestamptz := ${s}.clock();
+begin
+  update ${s}.worker w
+  set beat_at = ts,
+      steady_since = case when ts - w.beat_at > w.lease_ms * interval '0.5 ms' then ts else w.steady_since end
+  where w.id = p_worker and not w.dead;
+  if not found then return; end if;
+
+  return query
+    select ${beatRow.alive}, null::uuid, null::uuid, extract(epoch from ${s}.next_due(p_tasks) - ts)::double precision * 1000,
+           exists (select 1 from ${s}.worker w where w.id <> p_worker and (w.dead or w.beat_at < ts - w.lease_ms * interval '1 ms'))
+    union all
+    select ${beatRow.orphan}, r.id, r.token, null, null
+    from ${s}.run r
+    where r.worker_id = p_worker and r.status = ${status.running}
+      and not exists (select 1 from unnest(p_ids, p_tokens) k(id, token) where k.id = r.id and k.token = r.token);
+end`,
+});
+
+/** Gives back what a worker owns without running it. Nothing was started, so nothing is charged. */
+export const releaseOrphans = sqlFunction({
+  name: 'release_orphans',
+  parameters: ['p_ids uuid[]', 'p_tokens uuid[]'],
+  returns: 'setof uuid',
+  language: 'sql',
+  body: (s) => `
+update ${s}.run r set status = ${status.pending}, token = null, worker_id = null, started = false
+from (select x.id, x.token from unnest(p_ids, p_tokens) k(id, token)
+      join ${s}.run x on x.id = k.id and x.token = k.token and x.status = ${status.running}
+      order by x.id for update of x skip locked) held
+where r.id = held.id and r.token = held.token
+returning r.id`,
+});
+
+/** Says that this worker is stopping: what it may still be running when it goes is not charged a loss. */
+export const announceStop = sqlFunction({
+  name: 'announce_stop',
+  parameters: ['p_worker int'],
+  returns: 'setof int',
+  language: 'sql',
+  body: (s) => `update ${s}.worker set stopping = true where id = p_worker returning id`,
+});
+
+/** Strikes a worker off that runs nothing any more. With rows left it stays until its lease lapses, and recovery ends it. */
+export const deregisterWorker = sqlFunction({
+  name: 'deregister_worker',
+  parameters: ['p_worker int'],
+  returns: 'setof int',
+  language: 'sql',
+  body: (s) => `
+delete from ${s}.worker w
+where w.id = p_worker and not exists (select 1 from ${s}.run r where r.worker_id = p_worker and r.status = ${status.running})
+returning w.id`,
+});

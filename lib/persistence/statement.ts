@@ -1,0 +1,70 @@
+import type { Pool, PoolClient } from 'pg';
+import { sleep, type Clock } from '../common/clock.js';
+import { classify, type FailureClass } from './database-error.js';
+
+const FIRST_PAUSE_MS = 25;
+const LONGEST_PAUSE_MS = 1_000;
+
+/** A statement failed, and it is known what that means. */
+export class StatementFailure extends Error {
+  constructor(
+    readonly kind: FailureClass,
+    /** The driver's own error; it may bear values and stays inside. */
+    readonly driverError: unknown,
+  ) {
+    super(`statement failed (${kind})`);
+  }
+}
+
+/** The only caller of query(): always rows, always a deadline (the pool's clients have it), always a class of failure. */
+export class Statement {
+  constructor(
+    private readonly pool: () => Pool,
+    private readonly clock: Clock,
+  ) {}
+
+  /** Sends once. */
+  async run<Row>(text: string, values: unknown[]): Promise<Row[]> {
+    let client: PoolClient | undefined;
+    try {
+      client = await this.pool().connect();
+    } catch (error) {
+      // nothing was sent: an unknown failure to connect is not ambiguous
+      const kind = classify(error);
+      throw new StatementFailure(kind === 'ambiguous' ? 'retry' : kind, error);
+    }
+    try {
+      const { rows } = await client.query(text, values);
+      client.release();
+      return rows as Row[];
+    } catch (error) {
+      const kind = classify(error);
+      client.release(kind === 'ambiguous');
+      throw new StatementFailure(kind, error);
+    }
+  }
+
+  /** Sends until there is an answer. Only for statements that an exact re-send does not change: what was not applied and
+   *  what may have been applied are both sent again.
+   *  @throws StatementFailure of kind `item` or `worker` at once, of the others when `goOn` says no. */
+  async persist<Row>(text: string, values: unknown[], goOn: () => boolean): Promise<Row[]> {
+    for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(pause * 2, LONGEST_PAUSE_MS)) {
+      try {
+        return await this.run<Row>(text, values);
+      } catch (error) {
+        if (!isTransient(error) || !goOn()) throw error;
+        await sleep(this.clock, pause * (0.5 + this.clock.random() / 2));
+      }
+    }
+  }
+}
+
+export function isTransient(error: unknown): boolean {
+  return (
+    error instanceof StatementFailure && (error.kind === 'retry' || error.kind === 'ambiguous')
+  );
+}
+
+export function isItemFailure(error: unknown): boolean {
+  return error instanceof StatementFailure && error.kind === 'item';
+}

@@ -1,0 +1,22 @@
+import type { Deferred } from '../common/deferred.js';
+import type { RecordKind } from '../execution/step-record.js';
+import type { StepOptions } from '../interfaces/step-options.js';
+
+/** A call of the handler that waits for its outcome. */
+export interface Ask {
+  name: string;
+  kind: RecordKind;
+  /** Of a step. */
+  body?: () => unknown;
+  options?: StepOptions;
+  fingerprint?: string;
+  alone: boolean;
+  /** Tries of the body that failed in this attempt. */
+  tries: number;
+  /** When the wait is over, by the local monotonic clock. */
+  due?: number;
+  /** Whether the wait is stored. */
+  saved?: boolean;
+  answered?: boolean;
+  reply?: Deferred<unknown>;
+}

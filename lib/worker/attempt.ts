@@ -1,0 +1,53 @@
+import type { ClaimedExecution } from '../execution/claimed-execution.js';
+import type { ExecutionCell } from '../execution/current-execution.js';
+import { LeaseLostError } from '../errors/lease-lost.error.js';
+import type { StepJournal } from './step-journal.js';
+
+/** One claimed execution while its handler runs: what the worker can do to it from outside. */
+export class Attempt {
+  private controller?: AbortController;
+  private abortReason?: Error;
+  /** Why its signal was aborted: what its handler throws then is not its own failure. */
+  interrupted?: 'shutdown' | 'lost';
+
+  constructor(
+    readonly execution: ClaimedExecution,
+    readonly cell: ExecutionCell,
+  ) {}
+
+  journal?: StepJournal;
+
+  /** Made when it is first read: most handlers never do. */
+  signal(): AbortSignal {
+    this.controller ??= new AbortController();
+    if (this.abortReason !== undefined) this.controller.abort(this.abortReason);
+    return this.controller.signal;
+  }
+
+  /** The soft deadline of a shutdown has passed. */
+  interrupt(reason: Error): void {
+    this.interrupted ??= 'shutdown';
+    this.abort(reason);
+  }
+
+  /** Somebody else may be running this execution now. */
+  lose(): void {
+    this.interrupted = 'lost';
+    this.abort(new LeaseLostError(this.execution.id));
+    this.journal?.lose();
+  }
+
+  nudge(): void {
+    this.journal?.nudge();
+  }
+
+  /** Things that the handler made may live on and keep their async context; they shall keep nothing else. */
+  close(): void {
+    this.cell.execution = undefined;
+  }
+
+  private abort(reason: Error): void {
+    this.abortReason ??= reason;
+    this.controller?.abort(this.abortReason);
+  }
+}

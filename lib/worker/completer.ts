@@ -1,0 +1,91 @@
+import { Batcher } from '../common/batcher.js';
+import { sleep, type Clock } from '../common/clock.js';
+import { LeaseLostError } from '../errors/lease-lost.error.js';
+import type { WriteReport } from '../execution/outcome.js';
+import type {
+  ExecutionRepository,
+  SettleItem,
+  SuspendItem,
+  SuspendReport,
+} from '../persistence/repositories/execution.repository.js';
+import type { RecordItem, StepRepository } from '../persistence/repositories/step.repository.js';
+import { isItemFailure } from '../persistence/statement.js';
+import type { RecordWrite } from '../execution/step-record.js';
+
+const BATCH = { limit: 1_000, weightLimit: 4 * 1024 * 1024, mayBeOneItem: isItemFailure };
+
+/** Before a row that somebody else has locked is tried again. */
+const BUSY_PAUSE_MS = 20;
+
+const weighRecords = ({ records }: { records: RecordWrite[] }) =>
+  records.reduce((sum, { value }) => sum + (value?.length ?? 0), 0);
+
+/** Brings what attempts come to into the database, in groups: one write of each kind in flight, and what comes meanwhile
+ *  goes with the next. Waits out what is transient for as long as the worker lives. */
+export class Completer {
+  private readonly settles: Batcher<SettleItem, WriteReport>;
+  private readonly saves: Batcher<RecordItem, WriteReport>;
+  private readonly suspends: Batcher<SuspendItem, SuspendReport>;
+  private abandoned = false;
+
+  constructor(
+    executions: ExecutionRepository,
+    steps: StepRepository,
+    private readonly clock: Clock,
+  ) {
+    const goOn = () => !this.abandoned;
+    this.settles = new Batcher((items) => executions.settle(items, goOn), {
+      ...BATCH,
+      weigh: ({ outcome }) => (outcome.type === 'completed' ? outcome.result.length : 0),
+    });
+    this.saves = new Batcher<RecordItem, WriteReport>((items) => steps.save(items, goOn), {
+      ...BATCH,
+      weigh: weighRecords,
+    });
+    this.suspends = new Batcher<SuspendItem, SuspendReport>(
+      (items) => executions.suspend(items, goOn),
+      { ...BATCH, weigh: weighRecords },
+    );
+  }
+
+  /** @returns `lost` when another attempt is authorised. */
+  settle(item: SettleItem): Promise<WriteReport> {
+    return this.untilFree(
+      () => this.settles.add(item),
+      (report) => report === 'busy',
+    );
+  }
+
+  /** @throws LeaseLostError */
+  async save(item: RecordItem): Promise<void> {
+    const report = await this.untilFree(
+      () => this.saves.add(item),
+      (answer) => answer === 'busy',
+    );
+    if (report === 'lost') throw new LeaseLostError(item.id);
+  }
+
+  suspend(item: SuspendItem): Promise<SuspendReport> {
+    return this.untilFree(
+      () => this.suspends.add(item),
+      (report) => report.type === 'busy',
+    );
+  }
+
+  async flush(): Promise<void> {
+    await Promise.all([this.settles.idle(), this.saves.idle(), this.suspends.idle()]);
+  }
+
+  /** The hard deadline has passed: stop trying. What was not written is recovered when the lease lapses. */
+  abandon(): void {
+    this.abandoned = true;
+  }
+
+  private async untilFree<R>(write: () => Promise<R>, isBusy: (report: R) => boolean): Promise<R> {
+    for (;;) {
+      const report = await write();
+      if (!isBusy(report) || this.abandoned) return report;
+      await sleep(this.clock, BUSY_PAUSE_MS);
+    }
+  }
+}

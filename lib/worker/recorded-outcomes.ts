@@ -1,0 +1,54 @@
+import type { StepRecord } from '../execution/step-record.js';
+
+/** What earlier activations recorded, and how far this one has come in it. */
+export class RecordedOutcomes {
+  private readonly byName: Map<string, StepRecord>;
+  private readonly mandatory: StepRecord[];
+  private cursor = 0;
+
+  constructor(records: StepRecord[]) {
+    this.byName = new Map(records.map((record) => [record.name, record]));
+    this.mandatory = records
+      .filter((record) => record.seq !== undefined && !record.optional)
+      .sort((a, b) => a.seq! - b.seq!);
+  }
+
+  get(name: string): StepRecord | undefined {
+    return this.byName.get(name);
+  }
+
+  /** The outcome that has to be delivered next. */
+  get next(): StepRecord | undefined {
+    return this.mandatory[this.cursor];
+  }
+
+  advance(): void {
+    this.cursor += 1;
+  }
+
+  /** Those still to be delivered. */
+  get remaining(): StepRecord[] {
+    return this.mandatory.slice(this.cursor);
+  }
+
+  /** Names of this base: itself and `base#2`, `base#3`… */
+  numbered(base: string): StepRecord[] {
+    return [...this.byName.values()].filter(
+      ({ name }) =>
+        name === base || (name.startsWith(`${base}#`) && /^\d+$/.test(name.slice(base.length + 1))),
+    );
+  }
+
+  get lastSeq(): number {
+    let last = 0;
+    for (const { seq } of this.byName.values()) if (seq !== undefined && seq > last) last = seq;
+    return last;
+  }
+
+  /** Whether a failed attempt would have something to forget. */
+  get hasStepErrors(): boolean {
+    for (const { kind, status } of this.byName.values())
+      if (kind === 'step' && status !== 'completed') return true;
+    return false;
+  }
+}

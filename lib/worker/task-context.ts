@@ -1,0 +1,119 @@
+import { toMilliseconds } from '../common/duration.js';
+import { InsideStepError } from '../errors/inside-step.error.js';
+import type { ClaimedExecution } from '../execution/claimed-execution.js';
+import { currentExecution } from '../execution/current-execution.js';
+import type { Duration } from '../interfaces/duration.js';
+import type { InvokeEvent } from '../interfaces/invoke-event.js';
+import type { StepOptions } from '../interfaces/step-options.js';
+import type { BaseContext } from '../interfaces/task-context.js';
+import type { TaskLogger } from '../interfaces/task-logger.js';
+import type { StepJournal } from './step-journal.js';
+
+/** What a context is made of. Logger and signal are made when they are first read: most handlers read neither. */
+export interface ContextParts {
+  execution: ClaimedExecution;
+  event: InvokeEvent;
+  journal: StepJournal;
+  signal(): AbortSignal;
+  logger(): TaskLogger;
+}
+
+/** The built-in members of every handler's context. */
+export class ActivationContext implements BaseContext {
+  readonly #parts: ContextParts;
+
+  constructor(parts: ContextParts) {
+    this.#parts = parts;
+  }
+
+  step<T>(name: string, fn: () => Promise<T> | T, options?: StepOptions): Promise<T> {
+    // one body is one record: what runs inside it is part of it
+    if (insideStep() !== undefined) return Promise.resolve().then(fn);
+    return this.#parts.journal.step(name, fn, options);
+  }
+
+  async sleep(name: string, duration: Duration): Promise<void> {
+    const step = insideStep();
+    if (step !== undefined) throw new InsideStepError(step, 'ctx.sleep');
+    await this.#parts.journal.sleep(name, toMilliseconds(duration));
+  }
+
+  get logger(): TaskLogger {
+    return this.#parts.logger();
+  }
+
+  get signal(): AbortSignal {
+    return this.#parts.signal();
+  }
+
+  get executionId(): string {
+    return this.#parts.execution.id;
+  }
+
+  get attempt(): number {
+    return this.#parts.execution.failures + 1;
+  }
+
+  get taskName(): string {
+    return this.#parts.execution.task.name;
+  }
+
+  get queue(): string {
+    return this.#parts.execution.task.queue;
+  }
+
+  get fence(): number {
+    return this.#parts.execution.claims;
+  }
+
+  get event(): InvokeEvent {
+    return this.#parts.event;
+  }
+}
+
+function insideStep(): string | undefined {
+  return currentExecution.get()?.insideStep;
+}
+
+export type ContextClass = new (parts: ContextParts) => ActivationContext;
+
+/** Names of the members that a custom context may not have. */
+export function builtInMembers(): string[] {
+  return Object.getOwnPropertyNames(ActivationContext.prototype).filter(
+    (name) => name !== 'constructor',
+  );
+}
+
+/** Every member of a custom context, its class's methods and getters included. */
+export function membersOf(custom: object): string[] {
+  const names = new Set<string>();
+  for (
+    let at: object | null = custom;
+    at !== null && at !== Object.prototype;
+    at = Object.getPrototypeOf(at) as object | null
+  ) {
+    for (const name of Object.getOwnPropertyNames(at)) if (name !== 'constructor') names.add(name);
+  }
+  return [...names];
+}
+
+/** A context class that also has the members of the app's own context. They are forwarded and not copied, with the custom
+ *  context as `this`, so its getters stay live and its #private fields work. */
+export function contextClassWith(custom: object): ContextClass {
+  class CustomContext extends ActivationContext {}
+  for (const name of membersOf(custom)) {
+    Object.defineProperty(CustomContext.prototype, name, {
+      get: () => {
+        const value: unknown = Reflect.get(custom, name, custom);
+        return typeof value === 'function' && !isClass(value) ? value.bind(custom) : value;
+      },
+      enumerable: true,
+      configurable: true,
+    });
+  }
+  return CustomContext;
+}
+
+function isClass(value: object): boolean {
+  return Object.getOwnPropertyDescriptor(value, 'prototype')?.writable === false;
+}

@@ -1,0 +1,158 @@
+import type { Clock } from '../common/clock.js';
+import { parseWith } from '../contracts/parse.js';
+import type { TaskDefinition } from '../discovery/task-definition.js';
+import { PayloadInvalidError } from '../errors/payload-invalid.error.js';
+import { ResultInvalidError } from '../errors/result-invalid.error.js';
+import { decode, encode } from '../execution/codec.js';
+import { currentExecution } from '../execution/current-execution.js';
+import { judgeFailure } from '../execution/judge.js';
+import type { Outcome } from '../execution/outcome.js';
+import { retryPolicy, type RetryPolicy } from '../execution/retry-policy.js';
+import { serializeError } from '../execution/serialized-error.js';
+import type { InvokeEvent } from '../interfaces/invoke-event.js';
+import type { TaskDefaults } from '../interfaces/task-options.js';
+import type { Attempt } from './attempt.js';
+import type { Completer } from './completer.js';
+import { StepJournal, type JournalEnd } from './step-journal.js';
+import type { ContextClass } from './task-context.js';
+import type { TaskLogs } from './task-logs.js';
+
+/** Runs one attempt: from a claimed execution to an outcome. User code ends in a value here; nothing is thrown. */
+export class TaskRunner {
+  constructor(
+    private readonly completer: Completer,
+    private readonly logs: TaskLogs,
+    private readonly contextClass: ContextClass,
+    private readonly defaults: TaskDefaults,
+    private readonly clock: Clock,
+    private readonly stopping: () => boolean,
+  ) {}
+
+  async run(attempt: Attempt, task: TaskDefinition): Promise<Outcome> {
+    const { execution } = attempt;
+    const policy = retryPolicy(task.options.retry, this.defaults.retry, this.clock.random);
+    let event: InvokeEvent;
+    try {
+      event = { name: 'conductor.invoke', payload: await parsePayload(task, execution.payload) };
+    } catch (error) {
+      return this.judge(attempt, error, policy);
+    }
+    if (attempt.interrupted === 'lost') return { type: 'lost' };
+    return await this.activate(attempt, task, event, policy);
+  }
+
+  /** Settles with the handler, or with the journal when that drops the activation: then nothing refers to the handler's
+   *  promise any more, and all of it is garbage. */
+  private activate(
+    attempt: Attempt,
+    task: TaskDefinition,
+    event: InvokeEvent,
+    policy: RetryPolicy,
+  ): Promise<Outcome> {
+    const { execution } = attempt;
+    return new Promise<Outcome>((resolve) => {
+      let dropped: JournalEnd | undefined;
+      const journal = new StepJournal(
+        execution,
+        {
+          save: (records) =>
+            this.completer.save({ id: execution.id, token: execution.token, records }),
+          suspend: async (records) => {
+            const reply = await this.completer.suspend({
+              id: execution.id,
+              token: execution.token,
+              records,
+            });
+            return reply.type === 'decided'
+              ? reply
+              : { type: reply.type === 'parked' ? 'parked' : 'lost' };
+          },
+          stopping: this.stopping,
+          end: (end) => {
+            if (end.type === 'lost') return attempt.lose(); // its handler still runs; it ends the attempt when it settles
+            dropped = end;
+            attempt.close();
+            resolve(outcomeOf(end));
+          },
+          lateCall: (call) => this.logs.lateCall(execution, call),
+        },
+        this.clock,
+      );
+      attempt.journal = journal;
+      attempt.cell.execution = journal;
+      const ctx = new this.contextClass({
+        execution,
+        event,
+        journal,
+        signal: () => attempt.signal(),
+        logger: () => this.logs.of(execution),
+      });
+      const ended = async (judged: () => Promise<Outcome>) => {
+        if (dropped !== undefined) return this.logs.lateEnd(execution);
+        attempt.close();
+        resolve(await judged());
+      };
+      currentExecution
+        .run(attempt.cell, async () => await task.handler(event, ctx))
+        .then(
+          (value) => ended(() => this.returned(attempt, journal, task, value, policy)),
+          (error: unknown) => ended(() => this.threw(attempt, journal, error, policy)),
+        );
+    });
+  }
+
+  private async returned(
+    attempt: Attempt,
+    journal: StepJournal,
+    task: TaskDefinition,
+    value: unknown,
+    policy: RetryPolicy,
+  ): Promise<Outcome> {
+    const unasked = await journal.handlerEnded();
+    if (attempt.interrupted === 'lost') return { type: 'lost' };
+    if (unasked.length > 0) {
+      return {
+        type: 'blocked',
+        error: serializeError(
+          journal.divergence('The handler ended without asking for what was recorded', unasked),
+        ),
+      };
+    }
+    try {
+      const parsed = await parseWith(task.returns, value);
+      if (parsed.issues) throw new ResultInvalidError(task.name, parsed.issues);
+      return { type: 'completed', result: encode(parsed.value, `result of task "${task.name}"`) };
+    } catch (error) {
+      return this.judge(attempt, error, policy);
+    }
+  }
+
+  private async threw(
+    attempt: Attempt,
+    journal: StepJournal,
+    error: unknown,
+    policy: RetryPolicy,
+  ): Promise<Outcome> {
+    await journal.handlerEnded();
+    if (attempt.interrupted === 'lost') return { type: 'lost' };
+    // it was asked to stop and did: the attempt is given back
+    if (attempt.interrupted === 'shutdown') return { type: 'released' };
+    return this.judge(attempt, journal.original(error), policy);
+  }
+
+  private judge({ execution }: Attempt, error: unknown, policy: RetryPolicy): Outcome {
+    return judgeFailure(error, execution.failures + 1, policy);
+  }
+}
+
+function outcomeOf(end: Exclude<JournalEnd, { type: 'lost' }> | JournalEnd): Outcome {
+  if (end.type === 'diverged') return { type: 'blocked', error: serializeError(end.error) };
+  return { type: end.type };
+}
+
+/** The code may have changed since the invoke: what no longer fits fails here, before the handler. */
+async function parsePayload(task: TaskDefinition, payload: string): Promise<unknown> {
+  const parsed = await parseWith(task.payload, decode(payload));
+  if (parsed.issues) throw new PayloadInvalidError(task.name, parsed.issues);
+  return parsed.value;
+}

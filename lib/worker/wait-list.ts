@@ -1,0 +1,46 @@
+import type { Ask } from './ask.js';
+
+/** The waits that the handler is asking for, and steps between two tries. */
+export class WaitList {
+  private asks: Ask[] = [];
+
+  get size(): number {
+    return this.asks.length;
+  }
+
+  get nextDue(): number | undefined {
+    return this.asks.length === 0 ? undefined : Math.min(...this.asks.map((ask) => ask.due!));
+  }
+
+  all(): Ask[] {
+    return [...this.asks];
+  }
+
+  unsaved(): Ask[] {
+    return this.asks.filter((ask) => !ask.saved);
+  }
+
+  add(ask: Ask): void {
+    this.asks.push(ask);
+  }
+
+  /** The one that was over first, whatever the order in which they were asked for. */
+  takeDue(now: number): Ask | undefined {
+    const first = this.asks.reduce<Ask | undefined>(
+      (a, b) => (a === undefined || b.due! < a.due! ? b : a),
+      undefined,
+    );
+    if (first === undefined || first.due! > now) return undefined;
+    this.asks.splice(this.asks.indexOf(first), 1);
+    return first;
+  }
+
+  /** The database says that these are over. */
+  decide(names: string[]): void {
+    for (const ask of this.asks) if (names.includes(ask.name)) ask.due = Math.min(ask.due!, 0);
+  }
+
+  clear(): void {
+    this.asks = [];
+  }
+}
