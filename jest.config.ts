@@ -28,8 +28,8 @@ const config: Config = {
     ],
   },
   setupFiles: ['reflect-metadata'],
-  globalSetup: '<rootDir>/test/support/global-setup.ts',
-  globalTeardown: '<rootDir>/test/support/global-teardown.ts',
+  globalSetup: '<rootDir>/test/support/global-setup.mjs',
+  globalTeardown: '<rootDir>/test/support/global-teardown.mjs',
   collectCoverageFrom: ['lib/**/*.ts'],
   coverageProvider: 'v8',
 };

@@ -168,7 +168,7 @@ function checkedId(id: string): string {
 function filterProblems({ status, cursor, limit, since }: ExecutionFilter): string[] {
   const problems = [status ?? []]
     .flat()
-    .filter((name) => !(name in statusCode))
+    .filter((name) => !Object.hasOwn(statusCode, name))
     .map(
       (name) =>
         `status "${String(name)}" does not exist; there are ${Object.keys(statusCode).join(', ')}`,

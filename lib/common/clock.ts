@@ -19,6 +19,21 @@ export const systemClock: Clock = {
   stopTimer: (timer) => clearTimeout(timer),
 };
 
+/** Waits for a promise, but no longer than this; leaves no timer behind. */
+export async function atMost(
+  clock: Clock,
+  limitMs: number,
+  promise: Promise<unknown>,
+): Promise<void> {
+  let timer: Timer | undefined;
+  const limit = new Promise<void>((resolve) => (timer = clock.startTimer(limitMs, resolve)));
+  try {
+    await Promise.race([promise, limit]);
+  } finally {
+    clock.stopTimer(timer);
+  }
+}
+
 export function sleep(clock: Clock, delayMs: number): Promise<void> {
   return new Promise((resolve) => clock.startTimer(delayMs, resolve));
 }

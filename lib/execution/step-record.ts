@@ -1,6 +1,11 @@
 /** What a record stands for. Stored as a smallint; never renumber. */
-export const recordKind = { step: 0, sleep: 1 } as const;
+export const recordKind = { step: 0, sleep: 1, payload: 2 } as const;
 export type RecordKind = keyof typeof recordKind;
+
+/** The one record that no call asks for: the payload as it was parsed, where that is not what was passed. A schema may fill in
+ *  the time or draw a number, and a replay must see what the first run saw. The control character keeps it out of the way
+ *  of steps' names. */
+export const PAYLOAD_RECORD = '\u0001payload';
 
 /** `open`: a wait that is not over, or a step between two tries. */
 export const recordStatus = { open: 0, completed: 1, failed: 2 } as const;

@@ -15,7 +15,14 @@ interface SslOptions {
 /** Where the database is: a url, its parts, or the app's own TypeORM DataSource, of which only the options are used. */
 export type ConnectionOptions =
   | ({ url: string } & SslOptions & PoolOptions)
-  | ({ host?: string; port?: number; user?: string; password?: string; database: string } & SslOptions & PoolOptions)
+  | ({
+      host?: string;
+      port?: number;
+      user?: string;
+      password?: string;
+      database: string;
+    } & SslOptions &
+      PoolOptions)
   | ({ dataSource: string } & PoolOptions);
 
 /** A class, whose dependencies are injected, or a factory. */

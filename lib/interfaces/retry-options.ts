@@ -11,7 +11,7 @@ export interface BackoffOptions {
   factor?: number;
   /** The longest wait. Default `'1h'`. */
   max?: Duration;
-  /** The share by which a wait is moved up or down at random, 0 to 1. Default 0.1. */
+  /** The share by which a wait is moved up or down at random, 0 to 1. Default 0.1 for exponential, 0 for fixed. */
   jitter?: number;
 }
 

@@ -1,5 +1,4 @@
-import type { Clock } from '../common/clock.js';
-import { sleep } from '../common/clock.js';
+import { atMost, type Clock } from '../common/clock.js';
 import type { ResolvedOptions } from '../interfaces/module-options.js';
 import type { Database } from '../persistence/database.js';
 import type { NotificationListener } from '../persistence/notification.listener.js';
@@ -69,10 +68,11 @@ export class Crew {
     const began = this.clock.now();
     await this.quietly('Announcing the stop', () => this.workers.announceStop(this.workerId!));
     const left = Math.max(0, hard - (this.clock.now() - began));
-    await Promise.race([
+    await atMost(
+      this.clock,
+      left,
       this.worker.idle().then(() => this.completer.flush()),
-      sleep(this.clock, left),
-    ]);
+    );
     this.clock.stopTimer(softTimer);
     this.gone = true;
     this.completer.abandon();

@@ -38,7 +38,7 @@ async function instance(option: ContextOption, modules: ModuleRef): Promise<unkn
     const { inject = [], useFactory } = option;
     return await useFactory(...inject.map((token) => find(token, modules, 'context.inject')));
   }
-  const provided = modules.get<unknown>(option, { strict: false, each: true }).at(0);
+  const provided = provider(option, modules);
   if (provided !== undefined) return provided;
   const types = (Reflect.getMetadata('design:paramtypes', option) ?? []) as unknown[];
   const named = (Reflect.getMetadata('self:paramtypes', option) ?? []) as {
@@ -47,6 +47,14 @@ async function instance(option: ContextOption, modules: ModuleRef): Promise<unkn
   }[];
   for (const { index, param } of named) types[index] = param;
   return new option(...types.map((token) => find(token, modules, `context ${option.name}`)));
+}
+
+function provider(token: unknown, modules: ModuleRef): unknown {
+  try {
+    return modules.get<unknown>(token as string, { strict: false });
+  } catch {
+    return undefined; // not a provider: it is built here, with what it asks for
+  }
 }
 
 function find(token: unknown, modules: ModuleRef, where: string): unknown {

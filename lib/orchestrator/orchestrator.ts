@@ -10,7 +10,7 @@ import {
 } from '@nestjs/common';
 import { ModuleRef } from '@nestjs/core';
 import { CLOCK, OPTIONS } from '../conductor.constants.js';
-import type { Clock } from '../common/clock.js';
+import { atMost, type Clock } from '../common/clock.js';
 import { deferred } from '../common/deferred.js';
 import { ResultWaiter } from '../client/result-waiter.js';
 import { TaskExplorer } from '../discovery/task.explorer.js';
@@ -80,7 +80,13 @@ export class Orchestrator
   }
 
   async onApplicationBootstrap(): Promise<void> {
-    if (this.options.autoStart) await this.start();
+    if (!this.options.autoStart) return;
+    try {
+      await this.start();
+    } catch (error) {
+      await this.onApplicationShutdown(); // an app that does not come up shall leave no connection behind
+      throw error;
+    }
   }
 
   async beforeApplicationShutdown(): Promise<void> {
@@ -148,10 +154,7 @@ export class Orchestrator
     if (crew === undefined) return;
     while (await this.workers.runnable(crew.worker.taskIds)) {
       crew.worker.wake();
-      await Promise.race([
-        crew.worker.settled(),
-        new Promise<void>((resolve) => this.clock.startTimer(DRAIN_PAUSE_MS, resolve)),
-      ]);
+      await atMost(this.clock, DRAIN_PAUSE_MS, crew.worker.settled());
     }
     if (!wasRunning) await this.stop();
   }

@@ -83,6 +83,8 @@ export class StepJournal implements ActiveExecution {
     private readonly execution: ClaimedExecution,
     private readonly ports: JournalPorts,
     private readonly clock: Clock,
+    /** What to store with the first write. */
+    unsaved: RecordWrite[] = [],
   ) {
     this.claimedAt = clock.now();
     this.recorded = new RecordedOutcomes(execution.records);
@@ -90,6 +92,7 @@ export class StepJournal implements ActiveExecution {
     this.numbering = new StepNumbering(this.recorded, (name) => this.asks.has(name));
     this.outbox = new Outbox(
       this.recorded.lastSeq + 1,
+      unsaved,
       (records) => this.save(records),
       (error, entries) => this.writeFailed(error, entries),
     );
@@ -263,7 +266,7 @@ export class StepJournal implements ActiveExecution {
       this.answer(ask, (reply) => reply.reject(deserializeError(record.value as SerializedError)));
     else
       this.answer(ask, (reply) =>
-        reply.resolve(record.value === null ? undefined : decodeParsed(record.value)),
+        reply.resolve(record.kind === 'step' ? decodeParsed(record.value) : undefined),
       );
   }
 

@@ -3,11 +3,13 @@ import { parseWith } from '../contracts/parse.js';
 import type { TaskDefinition } from '../discovery/task-definition.js';
 import { PayloadInvalidError } from '../errors/payload-invalid.error.js';
 import { ResultInvalidError } from '../errors/result-invalid.error.js';
-import { decode, encode } from '../execution/codec.js';
+import { decode, decodeParsed, encode } from '../execution/codec.js';
+import type { ClaimedExecution } from '../execution/claimed-execution.js';
 import { currentExecution } from '../execution/current-execution.js';
 import { judgeFailure } from '../execution/judge.js';
 import type { Outcome } from '../execution/outcome.js';
 import { retryPolicy, type RetryPolicy } from '../execution/retry-policy.js';
+import { PAYLOAD_RECORD, type RecordWrite } from '../execution/step-record.js';
 import { serializeError } from '../execution/serialized-error.js';
 import type { InvokeEvent } from '../interfaces/invoke-event.js';
 import type { TaskDefaults } from '../interfaces/task-options.js';
@@ -31,14 +33,14 @@ export class TaskRunner {
   async run(attempt: Attempt, task: TaskDefinition): Promise<Outcome> {
     const { execution } = attempt;
     const policy = retryPolicy(task.options.retry, this.defaults.retry, this.clock.random);
-    let event: InvokeEvent;
+    let payload: ParsedPayload;
     try {
-      event = { name: 'conductor.invoke', payload: await parsePayload(task, execution.payload) };
+      payload = await parsePayload(task, execution);
     } catch (error) {
       return this.judge(attempt, error, policy);
     }
     if (attempt.interrupted === 'lost') return { type: 'lost' };
-    return await this.activate(attempt, task, event, policy);
+    return await this.activate(attempt, task, payload, policy);
   }
 
   /** Settles with the handler, or with the journal when that drops the activation: then nothing refers to the handler's
@@ -46,10 +48,11 @@ export class TaskRunner {
   private activate(
     attempt: Attempt,
     task: TaskDefinition,
-    event: InvokeEvent,
+    { value, unsaved }: ParsedPayload,
     policy: RetryPolicy,
   ): Promise<Outcome> {
     const { execution } = attempt;
+    const event: InvokeEvent = { name: 'conductor.invoke', payload: value };
     return new Promise<Outcome>((resolve) => {
       let dropped: JournalEnd | undefined;
       const journal = new StepJournal(
@@ -77,6 +80,7 @@ export class TaskRunner {
           lateCall: (call) => this.logs.lateCall(execution, call),
         },
         this.clock,
+        unsaved,
       );
       attempt.journal = journal;
       attempt.cell.execution = journal;
@@ -150,9 +154,31 @@ function outcomeOf(end: Exclude<JournalEnd, { type: 'lost' }> | JournalEnd): Out
   return { type: end.type };
 }
 
+interface ParsedPayload {
+  value: unknown;
+  unsaved: RecordWrite[];
+}
+
 /** The code may have changed since the invoke: what no longer fits fails here, before the handler. */
-async function parsePayload(task: TaskDefinition, payload: string): Promise<unknown> {
+async function parsePayload(
+  task: TaskDefinition,
+  { payload, records }: ClaimedExecution,
+): Promise<ParsedPayload> {
+  const recorded = records.find(({ kind }) => kind === 'payload');
+  if (recorded !== undefined) return { value: decodeParsed(recorded.value), unsaved: [] };
   const parsed = await parseWith(task.payload, decode(payload));
   if (parsed.issues) throw new PayloadInvalidError(task.name, parsed.issues);
-  return parsed.value;
+  return { value: parsed.value, unsaved: task.payload ? differing(payload, parsed.value) : [] };
+}
+
+function differing(payload: string, parsed: unknown): RecordWrite[] {
+  try {
+    const value = encode(parsed, 'parsed payload');
+    if (value === payload) return [];
+    return [
+      { name: PAYLOAD_RECORD, kind: 'payload', status: 'completed', alone: true, tries: 0, value },
+    ];
+  } catch {
+    return []; // an instance that cannot be stored: it is made again from the payload
+  }
 }

@@ -1,4 +1,4 @@
-import { Brackets, type SelectQueryBuilder } from 'typeorm';
+import { Brackets, Not, type SelectQueryBuilder } from 'typeorm';
 import { decodeParsed } from '../../execution/codec.js';
 import {
   finalStatuses,
@@ -9,7 +9,7 @@ import {
   type FinalStatus,
 } from '../../execution/execution-status.js';
 import type { SerializedError } from '../../execution/serialized-error.js';
-import { recordKindName, recordStatusName } from '../../execution/step-record.js';
+import { recordKind, recordKindName, recordStatusName } from '../../execution/step-record.js';
 import type {
   ExecutionFilter,
   ExecutionPage,
@@ -70,12 +70,10 @@ export class ExecutionReader {
 
   async steps(id: string): Promise<StepView[]> {
     const rows = await this.read('steps', () =>
-      this.database
-        .repository(StepEntity)
-        .find({
-          where: { executionId: id },
-          order: { seq: { direction: 'ASC', nulls: 'LAST' }, name: 'ASC' },
-        }),
+      this.database.repository(StepEntity).find({
+        where: { executionId: id, kind: Not(recordKind.payload) },
+        order: { seq: { direction: 'ASC', nulls: 'LAST' }, name: 'ASC' },
+      }),
     );
     return rows.map((row) => {
       const status = recordStatusName(row.status);
@@ -84,7 +82,7 @@ export class ExecutionReader {
         kind: recordKindName(row.kind),
         status,
         ...(status === 'completed' && {
-          result: row.value === null ? undefined : decodeParsed(row.value),
+          result: row.kind === recordKind.step ? decodeParsed(row.value) : undefined,
         }),
         ...(row.value !== null &&
           status !== 'completed' && { error: row.value as SerializedError }),
@@ -106,7 +104,7 @@ export class ExecutionReader {
     return rows.map((row) => ({
       id: row.id,
       status: statusName(row.status) as FinalStatus,
-      result: row.result === null ? undefined : decodeParsed(row.result),
+      result: decodeParsed(row.result),
       ...(row.error !== null && { error: row.error as SerializedError }),
     }));
   }

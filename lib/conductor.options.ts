@@ -1,0 +1,148 @@
+import { OptionReader } from './common/option-reader.js';
+import { shown } from './common/shown.js';
+import { readConnection } from './conductor.connection-options.js';
+import { nameProblem } from './contracts/task-name.js';
+import { InvalidOptionsError } from './errors/options.error.js';
+import { retryOptionProblems } from './execution/retry-policy.js';
+import type { RetryOptions } from './interfaces/retry-options.js';
+import type { ContextOption, ResolvedOptions } from './interfaces/module-options.js';
+
+const CONCURRENCY = 10;
+const LEASE_MS = 30_000;
+const SOFT_MS = 20_000;
+const HARD_MS = 25_000;
+
+const known = [
+  'connection',
+  'schema',
+  'migrations',
+  'role',
+  'autoStart',
+  'queues',
+  'defaults',
+  'lease',
+  'shutdown',
+  'listen',
+  'context',
+];
+
+/**
+ * Checks the module's options and fills in the defaults. They come from configuration at run time, so nothing is taken on trust.
+ *
+ * @throws InvalidOptionsError that lists every problem
+ */
+export function resolveOptions(options: unknown): ResolvedOptions {
+  const problems: string[] = [];
+  const reader = OptionReader.open(options, '', problems);
+  const resolved = reader && resolve(reader);
+  if (resolved === undefined || problems.length > 0) throw new InvalidOptionsError(problems);
+  return resolved;
+}
+
+function resolve(options: OptionReader): ResolvedOptions {
+  options.onlyKnown(known);
+  const context = readContext(options);
+  return {
+    ...readConnection(options),
+    schema: readSchema(options) ?? 'conductor',
+    migrations: options.oneOf('migrations', ['auto', 'verify', 'off']) ?? 'auto',
+    role: options.oneOf('role', ['all', 'worker', 'client']) ?? 'all',
+    autoStart: options.boolean('autoStart') ?? true,
+    queues: readQueues(options),
+    defaults: readDefaults(options),
+    lease: options.duration('lease', '1s', '1h') ?? LEASE_MS,
+    shutdown: readShutdown(options),
+    listen: options.boolean('listen') ?? true,
+    ...(context !== undefined && { context }),
+  };
+}
+
+function readSchema(options: OptionReader): string | undefined {
+  const { schema } = options.given;
+  if (
+    schema === undefined ||
+    (typeof schema === 'string' && /^[a-z][a-z0-9_]{0,30}$/.test(schema))
+  ) {
+    return schema;
+  }
+  return options.fail(
+    'schema',
+    `must be a lower-case letter followed by at most 30 lower-case letters, digits or _, and is ${shown(schema)}`,
+  );
+}
+
+function readQueues(options: OptionReader): ResolvedOptions['queues'] {
+  // without a prototype: a queue may be called "constructor", and one that is not served must not seem to be
+  const queues = Object.create(null) as ResolvedOptions['queues'];
+  const given = options.nested('queues');
+  if (given === undefined) queues.default = { concurrency: CONCURRENCY };
+  for (const name of Object.keys(given?.given ?? {})) {
+    const problem = nameProblem(name);
+    if (problem !== undefined) given!.problems.push(`queues: the name of a queue ${problem}`);
+    const queue = OptionReader.open(given!.given[name], given!.at(name), given!.problems);
+    queue?.onlyKnown(['concurrency']);
+    queues[name] = { concurrency: queue?.integer('concurrency', 1, 10_000) ?? CONCURRENCY };
+  }
+  if (Object.keys(queues).length === 0 && options.given.role !== 'client') {
+    options.fail(
+      'queues',
+      'names no queue, so nothing would be served; leave it out to serve "default"',
+    );
+  }
+  return queues;
+}
+
+function readDefaults(options: OptionReader): ResolvedOptions['defaults'] {
+  const defaults = options.nested('defaults');
+  defaults?.onlyKnown(['retry']);
+  const retry = defaults?.given.retry;
+  if (retry === undefined) return {};
+  options.problems.push(...retryOptionProblems(retry, 'defaults.retry'));
+  return { retry: retry as RetryOptions };
+}
+
+function readShutdown(options: OptionReader): ResolvedOptions['shutdown'] {
+  const shutdown = options.nested('shutdown');
+  shutdown?.onlyKnown(['soft', 'hard']);
+  const hard = shutdown?.duration('hard', '0ms') ?? HARD_MS;
+  const soft = shutdown?.duration('soft', '0ms') ?? Math.min(SOFT_MS, hard);
+  if (soft > hard) {
+    const limit = shutdown?.has('hard') ? shown(shutdown.given.hard) : '25s by default';
+    options.problems.push(
+      `shutdown.soft is ${shown(shutdown?.given.soft)}, later than shutdown.hard (${limit}): raise hard, or lower soft`,
+    );
+  }
+  return { soft, hard };
+}
+
+function readContext(options: OptionReader): ContextOption | undefined {
+  const { context } = options.given;
+  // an arrow function has no prototype and cannot be a class
+  if (context === undefined || (typeof context === 'function' && 'prototype' in context)) {
+    return context as ContextOption | undefined;
+  }
+  if (typeof context === 'function' || typeof context !== 'object' || context === null) {
+    return options.fail(
+      'context',
+      `must be a class or { inject?, useFactory }, and is ${shown(context)}`,
+    );
+  }
+  const factory = options.nested('context');
+  factory?.onlyKnown(['inject', 'useFactory']);
+  if (factory && typeof factory.given.useFactory !== 'function') {
+    factory.fail(
+      'useFactory',
+      `must be a function that returns the members to add, and is ${shown(factory.given.useFactory)}`,
+    );
+  }
+  const inject = factory?.given.inject ?? [];
+  if (!Array.isArray(inject))
+    factory?.fail('inject', `must be an array of injection tokens, and is ${shown(inject)}`);
+  else if (inject.includes(undefined)) {
+    factory?.fail(
+      'inject',
+      `has nothing at index ${inject.indexOf(undefined)}; two files that import each other do that`,
+    );
+  }
+  return context as ContextOption;
+}

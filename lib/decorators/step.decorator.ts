@@ -1,0 +1,74 @@
+import { OptionReader } from '../common/option-reader.js';
+import { STEP_METADATA } from '../conductor.constants.js';
+import { nameProblem } from '../contracts/task-name.js';
+import { InvalidTaskError } from '../errors/invalid-task.error.js';
+import { currentExecution } from '../execution/current-execution.js';
+import { retryOptionProblems } from '../execution/retry-policy.js';
+import type { StepMethodOptions } from '../interfaces/step-options.js';
+import { methodSource, ownMethod } from './method-source.js';
+
+// the method's own type stays: only that it returns a promise is asked for
+export type StepDecorator<A extends unknown[]> = <M extends (...args: A) => Promise<unknown>>(
+  target: object,
+  method: string,
+  descriptor: TypedPropertyDescriptor<M>,
+) => void;
+
+/**
+ * Makes a method of any provider a step: called while an execution runs, its result is recorded under `Class.method`, and the
+ * next attempt gets that result without a second run. The second call in an execution is `…#2`, and so on, in the order of
+ * the calls. It works on any instance and on self-calls: the execution is found through AsyncLocalStorage. Called
+ * outside an execution, or inside another step's body, it is an ordinary method.
+ *
+ * @throws InvalidTaskError at decoration, for bad options or where it stands on something other than a method
+ */
+// oxlint-disable-next-line typescript/no-explicit-any -- the parameters are inferred from `key` where there is one
+export function Step<A extends unknown[] = any[]>(
+  options: StepMethodOptions<A> = {},
+): StepDecorator<A> {
+  return (target, method, descriptor) => {
+    const source = methodSource(target, method);
+    const original = ownMethod('@Step', target, method, descriptor);
+    const problems = stepOptionProblems(options);
+    if (problems.length > 0)
+      throw new InvalidTaskError(
+        source,
+        problems.map((problem) => `@Step: ${problem}`),
+      );
+    const { name = source, key, retry } = options;
+    const step = function (this: unknown, ...args: unknown[]): unknown {
+      const { execution, insideStep } = currentExecution.get() ?? {};
+      const body = () => original.apply(this, args);
+      if (execution === undefined || insideStep !== undefined) return body();
+      return execution.callStep({
+        name,
+        key: key?.(...(args as A)),
+        args,
+        options: { retry },
+        body: async () => await body(),
+      });
+    };
+    // decorators below have left their metadata on the original, and Nest reads name and length
+    for (const metadata of Reflect.getOwnMetadataKeys(original)) {
+      Reflect.defineMetadata(metadata, Reflect.getOwnMetadata(metadata, original), step);
+    }
+    Reflect.defineMetadata(STEP_METADATA, true, step);
+    Object.defineProperty(step, 'name', { value: original.name, configurable: true });
+    Object.defineProperty(step, 'length', { value: original.length, configurable: true });
+    descriptor.value = step as unknown as typeof descriptor.value;
+  };
+}
+
+function stepOptionProblems(options: unknown): string[] {
+  const problems: string[] = [];
+  const reader = OptionReader.open(options, '', problems);
+  if (reader === undefined) return problems;
+  reader.onlyKnown(['name', 'key', 'retry']);
+  const { name, key, retry } = reader.given;
+  const wrongName = name === undefined ? undefined : nameProblem(name);
+  if (wrongName !== undefined) reader.fail('name', wrongName);
+  if (key !== undefined && typeof key !== 'function')
+    reader.fail('key', 'must be a function of the arguments that returns a string');
+  if (retry !== undefined) problems.push(...retryOptionProblems(retry, 'retry'));
+  return problems;
+}

@@ -1,0 +1,19 @@
+import type { StandardSchemaV1 } from '@standard-schema/spec';
+import type { TaskOptions } from '../interfaces/task-options.js';
+
+export type TaskHandler = (event: unknown, ctx: unknown) => unknown;
+
+/** A task as it was found in the app. */
+export interface TaskDefinition {
+  name: string;
+  queue: string;
+  options: TaskOptions;
+  payload?: StandardSchemaV1;
+  returns?: StandardSchemaV1;
+  /** The method, bound to its instance. */
+  handler: TaskHandler;
+  /** `Class.method`, for messages. */
+  source: string;
+  /** Where the instance belongs, such as `provider of OrderModule`; tells two instances of one class apart. */
+  home?: string;
+}

@@ -1,0 +1,20 @@
+import { Injectable } from '@nestjs/common';
+import { Reflector } from '@nestjs/core';
+import { STEP_METADATA, TASK_METADATA } from '../conductor.constants.js';
+import type { TaskMetadata } from '../decorators/task.decorator.js';
+
+type Method = (...args: unknown[]) => unknown;
+
+/** Reads what the decorators left on a method. */
+@Injectable()
+export class TaskMetadataAccessor {
+  constructor(private readonly reflector: Reflector) {}
+
+  task(method: Method): TaskMetadata | undefined {
+    return this.reflector.get<TaskMetadata | undefined>(TASK_METADATA, method);
+  }
+
+  isStep(method: Method): boolean {
+    return this.reflector.get<boolean | undefined>(STEP_METADATA, method) === true;
+  }
+}

@@ -1,0 +1,20 @@
+import { OptionReader } from '../common/option-reader.js';
+import { nameProblem } from '../contracts/task-name.js';
+import { retryOptionProblems } from '../execution/retry-policy.js';
+
+/** Everything that is wrong with a task's options, which may come from code without types; each problem begins with the
+ *  option's place. `where` stands before the options' names in messages and may be empty. */
+export function taskOptionProblems(options: unknown, where: string): string[] {
+  const problems: string[] = [];
+  const task = OptionReader.open(options, where, problems);
+  if (task === undefined) return problems;
+  task.onlyKnown(['queue', 'retry', 'priority', 'maxLosses', 'version']);
+  const { queue, retry, maxLosses } = task.given;
+  const queueProblem = queue === undefined ? undefined : nameProblem(queue);
+  if (queueProblem !== undefined) task.fail('queue', queueProblem);
+  if (retry !== undefined) problems.push(...retryOptionProblems(retry, task.at('retry')));
+  task.integer('priority', -32_768, 32_767);
+  if (maxLosses !== false) task.integer('maxLosses', 1, 32_767, 'or false, for no limit');
+  task.integer('version', 0, 2_147_483_647);
+  return problems;
+}

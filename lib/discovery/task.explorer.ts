@@ -1,0 +1,126 @@
+import { Injectable } from '@nestjs/common';
+import { DiscoveryService, MetadataScanner } from '@nestjs/core';
+import type { InstanceWrapper } from '@nestjs/core/injector/instance-wrapper.js';
+import { nameProblem } from '../contracts/task-name.js';
+import type { TaskMetadata } from '../decorators/task.decorator.js';
+import { InvalidTaskError } from '../errors/invalid-task.error.js';
+import type { TaskDefinition, TaskHandler } from './task-definition.js';
+import { TaskMetadataAccessor } from './task-metadata.accessor.js';
+import { taskOptionProblems } from './task-option-problems.js';
+
+type Prototype = Record<string, (...args: unknown[]) => unknown>;
+
+/** Finds the handlers of tasks on the app's providers and controllers. It returns what it found, and registers nothing. */
+@Injectable()
+export class TaskExplorer {
+  constructor(
+    private readonly discovery: DiscoveryService,
+    private readonly scanner: MetadataScanner,
+    private readonly metadata: TaskMetadataAccessor,
+  ) {}
+
+  /** @throws InvalidTaskError that lists what is wrong with every handler that cannot work */
+  explore(): TaskDefinition[] {
+    const definitions: TaskDefinition[] = [];
+    const faults: { source: string; problems: string[] }[] = [];
+    const controllers = new Set(this.discovery.getControllers());
+    const seen = new Set<unknown>();
+    for (const wrapper of [...this.discovery.getProviders(), ...controllers]) {
+      // an alias, or one instance exported by several modules, is one handler
+      if (wrapper.isAlias || (wrapper.instance && seen.has(wrapper.instance))) continue;
+      seen.add(wrapper.instance);
+      for (const { method, task, isStep } of this.handlersOf(wrapper)) {
+        const source = `${classOf(wrapper)!.name}.${method}`;
+        const problems = [...handlerProblems(wrapper, isStep), ...taskProblems(task)];
+        if (problems.length > 0) faults.push({ source, problems });
+        else definitions.push(definition(wrapper, method, task, source, controllers.has(wrapper)));
+      }
+    }
+    if (faults.length === 1) throw new InvalidTaskError(faults[0]!.source, faults[0]!.problems);
+    if (faults.length > 1) {
+      throw new InvalidTaskError(
+        faults.map(({ source }) => source).join(', '),
+        faults.flatMap(({ source, problems }) =>
+          problems.map((problem) => `${source}: ${problem}`),
+        ),
+      );
+    }
+    return definitions;
+  }
+
+  private handlersOf(
+    wrapper: InstanceWrapper,
+  ): { method: string; task: TaskMetadata; isStep: boolean }[] {
+    const prototype = classOf(wrapper)?.prototype as Prototype | undefined;
+    if (!prototype) return [];
+    return this.scanner.getAllMethodNames(prototype).flatMap((method) => {
+      const task = this.metadata.task(prototype[method]!);
+      return task === undefined
+        ? []
+        : [{ method, task, isStep: this.metadata.isStep(prototype[method]!) }];
+    });
+  }
+}
+
+/** Of a factory's provider it is the class of what it made. */
+function classOf({
+  metatype,
+  instance,
+  inject,
+}: InstanceWrapper): { name: string; prototype: unknown } | undefined {
+  if (inject || typeof metatype !== 'function' || !metatype.prototype) {
+    return typeof instance === 'object' && instance !== null
+      ? (instance.constructor as never)
+      : undefined;
+  }
+  return metatype as never;
+}
+
+function handlerProblems(wrapper: InstanceWrapper, isStep: boolean): string[] {
+  const problems: string[] = [];
+  if (!wrapper.isDependencyTreeStatic() || wrapper.isTransient) {
+    problems.push(
+      'is on a class that is request-scoped or transient, or depends on one: make the class and what it injects singletons ' +
+        '(the default scope), and ask for request-scoped services through ModuleRef.resolve()',
+    );
+  }
+  if (isStep)
+    problems.push(
+      'is both @Task and @Step: a task calls steps; move the step into a method of its own',
+    );
+  return problems;
+}
+
+function taskProblems({ name, contract, options }: TaskMetadata): string[] {
+  const problems: string[] = [];
+  const wrong = nameProblem(name);
+  if (wrong !== undefined) problems.push(`the task's name ${wrong}`);
+  problems.push(...taskOptionProblems(options, ''));
+  if (contract !== undefined && options?.queue !== undefined && options.queue !== contract.queue) {
+    problems.push(
+      `queue is "${options.queue}", but the contract, which callers go by, says "${contract.queue}": name it there only`,
+    );
+  }
+  return problems;
+}
+
+function definition(
+  wrapper: InstanceWrapper,
+  method: string,
+  { name, contract, options }: TaskMetadata,
+  source: string,
+  isController: boolean,
+): TaskDefinition {
+  const instance = wrapper.instance as Record<string, TaskHandler>;
+  return {
+    name: name as string,
+    queue: contract?.queue ?? options.queue ?? 'default',
+    options,
+    ...(contract?.payload && { payload: contract.payload }),
+    ...(contract?.returns && { returns: contract.returns }),
+    // looked up at each call: a spy or a proxy that an app lays over the method counts
+    handler: (event, ctx) => instance[method]!(event, ctx),
+    source,
+    home: `${isController ? 'controller' : 'provider'} of ${wrapper.host?.name ?? 'an unnamed module'}`,
+  };
+}

@@ -1,0 +1,17 @@
+import { ConductorError } from './conductor.error.js';
+
+/** The id that the caller chose is taken by an execution of another task; nothing was written. */
+export class ExecutionIdConflictError extends ConductorError {
+  readonly code = 'CONDUCTOR_EXECUTION_ID_CONFLICT';
+
+  constructor(
+    readonly executionId: string,
+    /** The task that was invoked. */
+    readonly task: string,
+  ) {
+    super(
+      `The id ${executionId} belongs to an execution of another task than "${task}". An id is for one execution of one task: ` +
+        'choose another one, or leave it out.',
+    );
+  }
+}

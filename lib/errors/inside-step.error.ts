@@ -1,0 +1,17 @@
+import { ConductorError } from './conductor.error.js';
+
+/** A call that waits or records was made inside the body of a step, which is recorded as one whole. */
+export class InsideStepError extends ConductorError {
+  readonly code = 'CONDUCTOR_INSIDE_STEP';
+
+  constructor(
+    readonly step: string,
+    /** The method that was called. */
+    readonly call: string,
+  ) {
+    super(
+      `${call} was called inside the body of step "${step}". A body is one record and cannot be put away in the middle: ` +
+        `end the step first and call ${call} from the handler.`,
+    );
+  }
+}

@@ -1,0 +1,55 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { AuditProgress } from '../api/audit-views.js';
+import type { AppProcess } from './app-process.js';
+import type { AuditClient } from './audit-client.js';
+import type { Cluster } from './cluster.js';
+import type { Screen } from './screen.js';
+
+const PAUSE_MS = 200;
+
+/** Follows one audit over HTTP. */
+export class Watch {
+  constructor(
+    private readonly client: AuditClient,
+    private readonly audit: string,
+    private readonly cluster: Cluster,
+    private readonly screen: Screen,
+    private readonly deadline: AbortSignal,
+  ) {}
+
+  /** Asks and shows how far it is until the condition holds.
+   *  @throws if a process ended by itself, or at the deadline */
+  async until(condition: (progress: AuditProgress) => boolean): Promise<AuditProgress> {
+    for (;;) {
+      for (const process of this.cluster.processes) process.assertAlive();
+      const progress = await this.look();
+      if (condition(progress)) return progress;
+      if (this.deadline.aborted) throw new Error('The audit takes too long, and is given up.');
+      await sleep(PAUSE_MS);
+    }
+  }
+
+  async look(): Promise<AuditProgress> {
+    const progress = await this.client.progress(this.audit);
+    this.screen.show(progress, this.cluster.workers);
+    return progress;
+  }
+}
+
+/** The share of the packages that are done, 0 to 1. */
+export function shareDone(progress: AuditProgress): number {
+  return ended(progress) / progress.packages;
+}
+
+export function isOver(progress: AuditProgress): boolean {
+  return ended(progress) === progress.packages;
+}
+
+/** How many packages the worker has in hand. */
+export function inHand(progress: AuditProgress, worker: AppProcess): number {
+  return progress.running[worker.pid] ?? 0;
+}
+
+function ended({ statuses: { completed = 0, failed = 0, cancelled = 0 } }: AuditProgress): number {
+  return completed + failed + cancelled;
+}

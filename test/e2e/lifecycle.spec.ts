@@ -1,0 +1,211 @@
+import { Injectable } from '@nestjs/common';
+import { ConductorStoppedError, NoTasksError, Task, type TaskContext } from '../../lib/index.js';
+import { Gate } from '../support/gate.js';
+import { startApp, type TestApp } from '../support/test-app.js';
+import { createTestDatabase, type TestDatabase } from '../support/test-database.js';
+import { until } from '../support/until.js';
+
+describe('the orchestrator', () => {
+  let database: TestDatabase;
+  const apps: TestApp[] = [];
+
+  async function start(options: Omit<Parameters<typeof startApp>[0], 'url'>): Promise<TestApp> {
+    const app = await startApp({ url: database.url, ...options });
+    apps.push(app);
+    return app;
+  }
+
+  beforeEach(async () => {
+    database = await createTestDatabase();
+  });
+
+  afterEach(async () => {
+    await Promise.all(apps.splice(0).map((app) => app.close()));
+    await database.drop();
+  });
+
+  it('O1 drains chains and retries that are due, and leaves nothing runnable; an empty drain returns at once', async () => {
+    const ran: string[] = [];
+    @Injectable()
+    class Tasks {
+      app?: TestApp;
+      @Task('chain')
+      async chain(event: { payload: number }, ctx: TaskContext) {
+        ran.push(`chain ${event.payload}`);
+        if (event.payload > 0)
+          await ctx.step(
+            'next',
+            async () =>
+              void (await this.app!.conductor.invoke({ name: 'chain' }, event.payload - 1)),
+          );
+      }
+      @Task('flaky', { retry: { backoff: { type: 'fixed', delay: 0 } } })
+      flaky(_event: unknown, ctx: TaskContext) {
+        ran.push(`flaky ${ctx.attempt}`);
+        if (ctx.attempt < 3) throw new Error('again');
+      }
+      @Task('later')
+      later() {
+        ran.push('later');
+      }
+    }
+    const app = await start({ providers: [Tasks], autoStart: false });
+    app.app.get(Tasks).app = app;
+    expect(app.orchestrator.info).toMatchObject({ isRunning: false, isStopped: true });
+    await app.orchestrator.drain();
+    await app.conductor.invoke({ name: 'chain' }, 3);
+    await app.conductor.invoke({ name: 'flaky' });
+    await app.conductor.invoke({ name: 'later' }, 0, { delay: '1h' });
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(ran).toEqual([]); // not started, so not claimed
+    await app.orchestrator.drain();
+    expect(ran.sort()).toEqual([
+      'chain 0',
+      'chain 1',
+      'chain 2',
+      'chain 3',
+      'flaky 1',
+      'flaky 2',
+      'flaky 3',
+    ]);
+    expect(app.orchestrator.info).toMatchObject({ isRunning: false });
+    await expect(app.conductor.list({ status: 'pending' })).resolves.toMatchObject({
+      items: [{ task: 'later' }],
+    });
+  });
+
+  it('K5 closes with work in flight: a handler ends at its next step boundary and is taken up by the next worker', async () => {
+    const gate = new Gate();
+    const bodies: string[] = [];
+    @Injectable()
+    class Tasks {
+      @Task('long')
+      async long(_event: unknown, ctx: TaskContext) {
+        await ctx.step('first', async () => {
+          bodies.push('first');
+          await gate.pass();
+        });
+        await ctx.step('second', () => bodies.push('second'));
+        return 'done';
+      }
+    }
+    const first = await start({ providers: [Tasks] });
+    const { id } = await first.conductor.invoke({ name: 'long' });
+    await gate.reached;
+    const closing = first.app.close();
+    await until(() => first.orchestrator.info.isShuttingDown);
+    gate.open();
+    await closing;
+    expect(bodies).toEqual(['first']);
+    await expect(database.query(`select * from conductor.worker`)).resolves.toEqual([]);
+    await expect(first.conductor.get(id)).rejects.toBeInstanceOf(ConductorStoppedError);
+    await expect(first.conductor.invoke({ name: 'long' })).rejects.toBeInstanceOf(
+      ConductorStoppedError,
+    );
+
+    const second = await start({ providers: [Tasks] });
+    await expect(second.conductor.handle(id).result({ timeout: '10s' })).resolves.toBe('done');
+    expect(bodies).toEqual(['first', 'second']);
+    await expect(second.conductor.get(id)).resolves.toMatchObject({ attempt: 1, losses: 0 });
+  });
+
+  it('K5 closes with nothing in flight, and starts again after a stop', async () => {
+    @Injectable()
+    class Tasks {
+      @Task('quick')
+      quick() {
+        return 'ran';
+      }
+    }
+    const { conductor, orchestrator, app } = await start({ providers: [Tasks] });
+    await orchestrator.started;
+    const firstId = orchestrator.info.id;
+    await orchestrator.stop();
+    await orchestrator.stopped;
+    expect(orchestrator.info).toMatchObject({ isRunning: false, isStopped: true, running: 0 });
+    const handle = await conductor.invoke({ name: 'quick' });
+    await orchestrator.start();
+    await orchestrator.start();
+    await expect(handle.result({ timeout: '10s' })).resolves.toBe('ran');
+    expect(orchestrator.info.id).not.toBe(firstId);
+    await app.close();
+    await app.close();
+  });
+
+  it('K5 aborts the signal at the soft deadline, and gives the attempt back when the handler obeys', async () => {
+    let reason: unknown;
+    const reached = new Gate();
+    @Injectable()
+    class Tasks {
+      @Task('stubborn')
+      async stubborn(_event: unknown, ctx: TaskContext) {
+        if (ctx.signal.aborted) throw new Error('aborted before it began');
+        void reached.pass();
+        await new Promise((_, reject) => {
+          ctx.signal.addEventListener('abort', () => {
+            reason = ctx.signal.reason;
+            reject(new Error('I obey'));
+          });
+        });
+      }
+    }
+    const { conductor, app } = await start({
+      providers: [Tasks],
+      shutdown: { soft: 20, hard: '20s' },
+    });
+    const { id } = await conductor.invoke({ name: 'stubborn' });
+    await reached.reached;
+    await app.close();
+    expect((reason as Error).message).toMatch(/shutting down/);
+    await expect(
+      database.query(`select status, failures, losses from conductor.run where id = $1`, [id]),
+    ).resolves.toEqual([{ status: 0, failures: 0, losses: 0 }]);
+  });
+
+  it('leaves a handler behind at the hard deadline: it is not released, and its late result is refused', async () => {
+    const gate = new Gate();
+    @Injectable()
+    class Tasks {
+      @Task('deaf')
+      async deaf() {
+        await gate.pass();
+        return 'too late';
+      }
+    }
+    const { conductor, app } = await start({
+      providers: [Tasks],
+      shutdown: { soft: 10, hard: 50 },
+    });
+    const { id } = await conductor.invoke({ name: 'deaf' });
+    await gate.reached;
+    await app.close();
+    gate.open();
+    await new Promise((resolve) => setImmediate(resolve));
+    await expect(
+      database.query(`select status from conductor.run where id = $1`, [id]),
+    ).resolves.toEqual([{ status: 1 }]);
+    await expect(database.query(`select stopping from conductor.worker`)).resolves.toEqual([
+      { stopping: true },
+    ]);
+    await expect(database.query(`select 1 from conductor.outcome`)).resolves.toEqual([]);
+  });
+
+  it('refuses to boot as a worker without a task', async () => {
+    await expect(start({ role: 'worker' })).rejects.toBeInstanceOf(NoTasksError);
+  });
+
+  it('finds work without LISTEN, by its heartbeat alone', async () => {
+    @Injectable()
+    class Tasks {
+      @Task('polled')
+      polled() {
+        return 'found';
+      }
+    }
+    await start({ role: 'worker', providers: [Tasks], listen: false });
+    const { conductor } = await start({ role: 'client' });
+    await expect(conductor.invokeAndWait({ name: 'polled' }, 0, { timeout: '10s' })).resolves.toBe(
+      'found',
+    );
+  });
+});

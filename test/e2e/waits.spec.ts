@@ -1,0 +1,175 @@
+import { Injectable } from '@nestjs/common';
+import { Task, type TaskContext } from '../../lib/index.js';
+import { startApp, type TestApp } from '../support/test-app.js';
+import { createTestDatabase, type TestDatabase } from '../support/test-database.js';
+import { movableClock } from '../support/movable-clock.js';
+import { until } from '../support/until.js';
+
+describe('a sleep', () => {
+  let database: TestDatabase;
+  const apps: TestApp[] = [];
+
+  async function start(options: Omit<Parameters<typeof startApp>[0], 'url'>): Promise<TestApp> {
+    const app = await startApp({ url: database.url, ...options });
+    apps.push(app);
+    return app;
+  }
+
+  beforeEach(async () => {
+    database = await createTestDatabase();
+  });
+
+  afterEach(async () => {
+    await Promise.all(apps.splice(0).map((app) => app.close()));
+    await database.drop();
+  });
+
+  it('W1 frees the worker and goes on after its time, not before', async () => {
+    const seen: string[] = [];
+    @Injectable()
+    class Tasks {
+      @Task('sleeper')
+      async sleeper(_event: unknown, ctx: TaskContext) {
+        await ctx.step('before', () => seen.push('before'));
+        await ctx.sleep('wait', '1h');
+        await ctx.step('after', () => seen.push('after'));
+      }
+    }
+    const clock = movableClock(database);
+    const { conductor, orchestrator } = await start({ providers: [Tasks] });
+    await clock.install();
+    const handle = await conductor.invoke({ name: 'sleeper' });
+    await until(async () => (await handle.status()).status === 'suspended');
+    expect(orchestrator.info.running).toBe(0);
+    await clock.advance(59 * 60_000);
+    await orchestrator.drain();
+    expect(seen).toEqual(['before']);
+    await clock.advance(60_000);
+    await handle.result({ timeout: '20s' });
+    expect(seen).toEqual(['before', 'after']);
+    await expect(handle.status()).resolves.toMatchObject({ attempt: 1 });
+  });
+
+  it('W1 of 2 s is over on the database’s clock neither before its time nor a beat after it', async () => {
+    @Injectable()
+    class Tasks {
+      @Task('sleeper')
+      async sleeper(_event: unknown, ctx: TaskContext) {
+        await ctx.sleep('wait', 2000);
+        await ctx.step('after', () => 'after');
+      }
+    }
+    const { conductor } = await start({ providers: [Tasks] });
+    const handle = await conductor.invoke({ name: 'sleeper' });
+    await handle.result({ timeout: '20s' });
+    const [wait, after] = await conductor.steps(handle.id);
+    expect(wait).toMatchObject({ name: 'wait', kind: 'sleep', status: 'completed' });
+    // how late it was is a matter of the machine: `npm run test:hazards` and the benchmark measure it
+    expect(after!.at.getTime()).toBeGreaterThanOrEqual(wait!.dueAt!.getTime());
+  });
+
+  it('W1 of a hundred executions is slept side by side by a worker of concurrency 1', async () => {
+    @Injectable()
+    class Tasks {
+      @Task('sleeper')
+      async sleeper(_event: unknown, ctx: TaskContext) {
+        await ctx.sleep('wait', 1000);
+      }
+    }
+    const { conductor, orchestrator } = await start({
+      providers: [Tasks],
+      queues: { default: { concurrency: 1 } },
+    });
+    const handles = await conductor.invokeMany(
+      { name: 'sleeper' },
+      Array.from({ length: 100 }, () => ({ payload: 0 })),
+    );
+    // all of them asleep at once in a worker with one slot: one after the other they would need 100 s
+    await until(async () => {
+      const [queue] = await conductor.queues();
+      return queue!.suspended > 90 && orchestrator.info.running <= 1;
+    });
+    await Promise.all(handles.map((handle) => handle.result({ timeout: '20s' })));
+  });
+
+  it('survives a restart and does not start over', async () => {
+    @Injectable()
+    class Tasks {
+      @Task('sleeper')
+      async sleeper(_event: unknown, ctx: TaskContext) {
+        await ctx.sleep('wait', '30d');
+        return 'awake';
+      }
+    }
+    const clock = movableClock(database);
+    const first = await start({ providers: [Tasks] });
+    await clock.install();
+    const { id } = await first.conductor.invoke({ name: 'sleeper' });
+    await until(async () => (await first.conductor.get(id))!.status === 'suspended');
+    const [before] = await first.conductor.steps(id);
+    await first.close();
+    await clock.advance(29 * 86_400_000);
+    const { conductor, orchestrator } = await start({ providers: [Tasks] });
+    await orchestrator.drain();
+    await expect(conductor.steps(id)).resolves.toMatchObject([
+      { status: 'open', dueAt: before!.dueAt },
+    ]);
+    await clock.advance(86_400_000);
+    await expect(conductor.handle(id).result({ timeout: '20s' })).resolves.toBe('awake');
+  });
+
+  it('composes: all and race mean what they say, first and on a replay, and try, catch and finally see nothing', async () => {
+    const seen: string[] = [];
+    @Injectable()
+    class Tasks {
+      @Task('composed', { retry: { maxAttempts: 3, backoff: { type: 'fixed', delay: 1 } } })
+      async composed(_event: unknown, ctx: TaskContext) {
+        try {
+          const both = await Promise.all([
+            ctx.sleep('a', 30).then(() => 'slept'),
+            ctx.step('b', () => 'stepped'),
+          ]);
+          const slow = ctx.step(
+            'slow',
+            () => new Promise((resolve) => setTimeout(() => resolve('slow'), 120)),
+          );
+          const first = await Promise.race([ctx.sleep('quick', 15).then(() => 'quick'), slow]);
+          await slow;
+          await ctx.sleep('more', 20);
+          if (ctx.attempt < 3) throw new Error('again');
+          seen.push('end');
+          return [...both, first];
+        } catch (error) {
+          seen.push((error as Error).message);
+          throw error;
+        } finally {
+          seen.push('finally');
+        }
+      }
+    }
+    const { conductor } = await start({ providers: [Tasks] });
+    await expect(
+      conductor.invokeAndWait({ name: 'composed' }, 0, { timeout: '20s' }),
+    ).resolves.toEqual(['slept', 'stepped', 'quick']);
+    expect(seen).toEqual(['again', 'finally', 'again', 'finally', 'end', 'finally']);
+  });
+
+  it('of no time, or less, is over at once', async () => {
+    @Injectable()
+    class Tasks {
+      @Task('none')
+      async none(_event: unknown, ctx: TaskContext) {
+        await ctx.sleep('zero', 0);
+        await ctx.sleep('half', 0.5);
+        await ctx.sleep('negative', -5000);
+        return (
+          (await ctx.sleep('bad', 'soon' as never).catch((error: Error) => error)) instanceof Error
+        );
+      }
+    }
+    const { conductor } = await start({ providers: [Tasks] });
+    await expect(conductor.invokeAndWait({ name: 'none' }, 0, { timeout: '20s' })).resolves.toBe(
+      true,
+    );
+  });
+});

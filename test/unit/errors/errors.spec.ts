@@ -1,0 +1,182 @@
+import { readdirSync } from 'node:fs';
+import { ConductorError } from '../../../lib/errors/conductor.error.js';
+import { ConductorStoppedError } from '../../../lib/errors/conductor-stopped.error.js';
+import { DatabaseError } from '../../../lib/errors/database.error.js';
+import { DatabaseUnavailableError } from '../../../lib/errors/database-unavailable.error.js';
+import { DivergenceError } from '../../../lib/errors/divergence.error.js';
+import { DuplicateStepError } from '../../../lib/errors/duplicate-step.error.js';
+import { DuplicateTaskError } from '../../../lib/errors/duplicate-task.error.js';
+import { ExecutionCancelledError } from '../../../lib/errors/execution-cancelled.error.js';
+import { ExecutionClosedError } from '../../../lib/errors/execution-closed.error.js';
+import { ExecutionFailedError } from '../../../lib/errors/execution-failed.error.js';
+import { ExecutionIdConflictError } from '../../../lib/errors/execution-id-conflict.error.js';
+import { InsideStepError } from '../../../lib/errors/inside-step.error.js';
+import { InvalidInvokeError } from '../../../lib/errors/invalid-invoke.error.js';
+import { InvalidTaskError } from '../../../lib/errors/invalid-task.error.js';
+import { LeaseLostError } from '../../../lib/errors/lease-lost.error.js';
+import { NoTasksError } from '../../../lib/errors/no-tasks.error.js';
+import { NonRetryableError } from '../../../lib/errors/non-retryable.error.js';
+import { InvalidOptionsError } from '../../../lib/errors/options.error.js';
+import { PayloadInvalidError } from '../../../lib/errors/payload-invalid.error.js';
+import { ResultInvalidError } from '../../../lib/errors/result-invalid.error.js';
+import { ResultTimeoutError } from '../../../lib/errors/result-timeout.error.js';
+import { RetryAfterError } from '../../../lib/errors/retry-after.error.js';
+import { SchemaVersionError } from '../../../lib/errors/schema-version.error.js';
+import { SerializationError } from '../../../lib/errors/serialization.error.js';
+import { UnknownExecutionError } from '../../../lib/errors/unknown-execution.error.js';
+import { WorkerLostError } from '../../../lib/errors/worker-lost.error.js';
+
+const id = '0190-id';
+const cause = new Error('the cause');
+
+/** One of each, with its code and what its message must tell. */
+const errors: [ConductorError, string, string[]][] = [
+  [new ConductorStoppedError('invoke'), 'CONDUCTOR_STOPPED', ['invoke', 'closed']],
+  [new DatabaseError('42P01', 'no such table'), 'CONDUCTOR_DATABASE', ['42P01', 'no such table']],
+  [
+    new DatabaseUnavailableError('db:5432/shop', cause, 'enqueue'),
+    'CONDUCTOR_DATABASE_UNAVAILABLE',
+    ['db:5432/shop', 'the cause', 'enqueue'],
+  ],
+  [
+    new DivergenceError(id, 't', {
+      expected: [{ name: 'charge', kind: 'step' }],
+      found: { name: 'pause', kind: 'sleep' },
+      reason: 'it changed',
+    }),
+    'CONDUCTOR_DIVERGENCE',
+    [id, '"t"', 'it changed.', 'Recorded: step "charge".', 'Asked for: sleep "pause".'],
+  ],
+  [new DuplicateStepError('load'), 'CONDUCTOR_DUPLICATE_STEP', ['"load"']],
+  [
+    new DuplicateTaskError('t', 'q', 'A.one', 'B.two'),
+    'CONDUCTOR_DUPLICATE_TASK',
+    ['"t"', '"q"', 'A.one', 'B.two'],
+  ],
+  [
+    new ExecutionCancelledError(id, 't', 'no longer needed'),
+    'CONDUCTOR_EXECUTION_CANCELLED',
+    [id, '"t"', 'no longer needed'],
+  ],
+  [new ExecutionClosedError(id, 'ctx.step'), 'CONDUCTOR_EXECUTION_CLOSED', [id, 'ctx.step']],
+  [
+    new ExecutionFailedError(id, 't', cause),
+    'CONDUCTOR_EXECUTION_FAILED',
+    [id, '"t"', 'the cause'],
+  ],
+  [new ExecutionIdConflictError(id, 't'), 'CONDUCTOR_EXECUTION_ID_CONFLICT', [id, '"t"']],
+  [new InsideStepError('load', 'ctx.sleep'), 'CONDUCTOR_INSIDE_STEP', ['"load"', 'ctx.sleep']],
+  [new InvalidInvokeError(['one', 'two']), 'CONDUCTOR_INVALID_INVOKE', ['\n  - one\n  - two']],
+  [
+    new InvalidTaskError('A.one', ['is odd', 'is even']),
+    'CONDUCTOR_INVALID_TASK',
+    ['A.one', '\n  - is odd\n  - is even'],
+  ],
+  [new LeaseLostError(id), 'CONDUCTOR_LEASE_LOST', [id]],
+  [new NoTasksError(), 'CONDUCTOR_NO_TASKS', ['@Task', '"client"']],
+  [new NonRetryableError('declined', { cause }), 'CONDUCTOR_NON_RETRYABLE', ['declined']],
+  [new InvalidOptionsError(['one', 'two']), 'CONDUCTOR_INVALID_OPTIONS', ['\n  - one\n  - two']],
+  [
+    new PayloadInvalidError('t', [
+      { path: 'items[3].name', message: 'too long' },
+      { path: '', message: 'odd' },
+    ]),
+    'CONDUCTOR_PAYLOAD_INVALID',
+    ['"t"', '\n  - items[3].name: too long\n  - odd'],
+  ],
+  [
+    new ResultInvalidError('t', [{ path: 'id', message: 'missing' }]),
+    'CONDUCTOR_RESULT_INVALID',
+    ['"t"', '\n  - id: missing'],
+  ],
+  [new ResultTimeoutError(id, 5_000), 'CONDUCTOR_RESULT_TIMEOUT', [id, '5000 ms', 'goes on']],
+  [new RetryAfterError('90s'), 'CONDUCTOR_RETRY_AFTER', ['90000 ms']],
+  [
+    new SchemaVersionError({ reason: 'missing', schema: 's' }),
+    'CONDUCTOR_SCHEMA_VERSION',
+    ['"s"', 'not installed'],
+  ],
+  [
+    new SchemaVersionError({ reason: 'behind', schema: 's', pending: ['A1', 'B2'] }),
+    'CONDUCTOR_SCHEMA_VERSION',
+    ['"s"', 'A1, B2'],
+  ],
+  [
+    new SchemaVersionError({
+      reason: 'ahead',
+      schema: 's',
+      installed: 7,
+      minCompatible: 6,
+      code: 4,
+    }),
+    'CONDUCTOR_SCHEMA_VERSION',
+    ['"s"', '7', '6', '4', 'Upgrade'],
+  ],
+  [
+    new SerializationError('payload of task "t"', 'a.b', 'is a function'),
+    'CONDUCTOR_SERIALIZATION',
+    ['payload of task "t"', 'a.b is a function'],
+  ],
+  [new UnknownExecutionError(id), 'CONDUCTOR_UNKNOWN_EXECUTION', [id]],
+  [new WorkerLostError(3), 'WORKER_LOST', ['3 times']],
+];
+
+describe.each(errors.map(([error, code, told]) => ({ error, code, told })))(
+  '$code $error.name',
+  ({ error, code, told }) => {
+    it('has its class for a name, a stable code and a message with the facts', () => {
+      expect(error).toBeInstanceOf(ConductorError);
+      expect(error).toBeInstanceOf(Error);
+      expect(error.name).toBe(error.constructor.name);
+      expect(error.code).toBe(code);
+      for (const fact of told) expect(error.message).toContain(fact);
+    });
+  },
+);
+
+it('every error class is covered here', () => {
+  const files = readdirSync(new URL('../../../lib/errors', import.meta.url)).filter((file) =>
+    file.endsWith('.error.ts'),
+  );
+  expect(new Set(errors.map(([error]) => error.name)).size).toBe(files.length - 1); // the base
+});
+
+it('no two classes share a code', () => {
+  const byClass = new Map(errors.map(([error, code]) => [error.name, code]));
+  expect(new Set(byClass.values()).size).toBe(byClass.size);
+});
+
+describe('RetryAfterError', () => {
+  it('gives the wait in milliseconds, never less than none', () => {
+    expect(new RetryAfterError('90s').delayMs).toBe(90_000);
+    expect(new RetryAfterError(-1).delayMs).toBe(0);
+  });
+
+  it('takes a message and a cause of its own', () => {
+    const error = new RetryAfterError('1s', 'rate limited', { cause });
+    expect(error).toMatchObject({ message: 'rate limited', cause });
+  });
+
+  it('refuses what is not a duration', () => {
+    expect(() => new RetryAfterError('soon' as '1s')).toThrow(RangeError);
+  });
+});
+
+it('DatabaseUnavailableError keeps its cause and needs neither a message of it nor a purpose', () => {
+  expect(new DatabaseUnavailableError('db', cause).cause).toBe(cause);
+  expect(new DatabaseUnavailableError('db', undefined).message).toContain('at db did not answer. ');
+});
+
+it('DivergenceError names the first ten of many records and counts the rest', () => {
+  const expected = Array.from({ length: 25 }, (_, i) => ({ name: `s${i}`, kind: 'step' }));
+  const error = new DivergenceError(id, 't', { expected, reason: 'x' });
+  expect(error.message).toContain('step "s9" and 15 more.');
+  expect(error.message).not.toContain('Asked for');
+  expect(error.diff.expected).toHaveLength(25);
+});
+
+it('ConductorStoppedError tells before the start from after the end', () => {
+  expect(new ConductorStoppedError('invoke', 'before-start').message).toContain(
+    'before the app had started',
+  );
+});
