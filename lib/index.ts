@@ -65,6 +65,7 @@ export { ExecutionFailedError } from './errors/execution-failed.error.js';
 export { ExecutionIdConflictError } from './errors/execution-id-conflict.error.js';
 export { InsideStepError } from './errors/inside-step.error.js';
 export { InvalidInvokeError } from './errors/invalid-invoke.error.js';
+export { InvalidStepError } from './errors/invalid-step.error.js';
 export { InvalidTaskError } from './errors/invalid-task.error.js';
 export { LeaseLostError } from './errors/lease-lost.error.js';
 export { NoTasksError } from './errors/no-tasks.error.js';

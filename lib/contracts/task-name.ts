@@ -1,11 +1,11 @@
 const MAX_LENGTH = 200;
 
-/** Why a value cannot name a task or a queue, as the predicate of a sentence; undefined if it can. */
-export function nameProblem(value: unknown): string | undefined {
+/** Why a value cannot name a task, a queue or a step, as the predicate of a sentence; undefined if it can. */
+export function nameProblem(value: unknown, maxLength = MAX_LENGTH): string | undefined {
   if (typeof value !== 'string') return `must be a string, not ${kindOf(value)}`;
   if (value === '') return 'must not be empty';
-  if (value.length > MAX_LENGTH) {
-    return `must have at most ${MAX_LENGTH} characters, and has ${value.length}`;
+  if (value.length > maxLength) {
+    return `must have at most ${maxLength} characters, and has ${value.length}`;
   }
   // Postgres refuses NUL and lone surrogates; other control characters would only garble logs
   if (/[\p{Cc}\p{Cs}]/u.test(value)) {

@@ -10,7 +10,7 @@ import {
 } from '@nestjs/common';
 import { ModuleRef } from '@nestjs/core';
 import { CLOCK, OPTIONS } from '../conductor.constants.js';
-import { atMost, type Clock } from '../common/clock.js';
+import { atMost, type Clock, type Timer } from '../common/clock.js';
 import { deferred } from '../common/deferred.js';
 import { ResultWaiter } from '../client/result-waiter.js';
 import { TaskExplorer } from '../discovery/task.explorer.js';
@@ -32,6 +32,9 @@ const REGISTER_PATIENCE_MS = 10_000;
 
 /** How often drain() looks whether anything is left, beside being told when this process has nothing to do. */
 const DRAIN_PAUSE_MS = 50;
+
+/** How long after its start an app may call enableShutdownHooks. */
+const HOOKS_GRACE_MS = 5_000;
 
 export interface OrchestratorInfo {
   /** This worker's number in the database, while it runs. */
@@ -56,6 +59,7 @@ export class Orchestrator
   private crew?: Crew;
   private starting?: Promise<void>;
   private stopping?: Promise<void>;
+  private hooksTimer?: Timer;
   private startedSignal = deferred<void>();
   private stoppedSignal = deferred<void>();
 
@@ -134,6 +138,7 @@ export class Orchestrator
    *  worker's lease lapses. Never rejects. */
   async stop(): Promise<void> {
     await this.starting?.catch(() => undefined);
+    this.clock.stopTimer(this.hooksTimer);
     const crew = this.crew;
     if (crew === undefined) return;
     this.stopping ??= crew.stop(this.options.shutdown).finally(() => {
@@ -161,7 +166,8 @@ export class Orchestrator
 
   private async begin(): Promise<void> {
     if (this.crew !== undefined) return;
-    this.warnWithoutShutdownHooks();
+    // an application context starts before it can be told to listen for signals
+    this.hooksTimer = this.clock.startTimer(HOOKS_GRACE_MS, () => this.warnWithoutShutdownHooks());
     const queues = await this.registerTasks();
     const crew = new Crew(
       this.options,
@@ -222,7 +228,7 @@ export class Orchestrator
   private warnWithoutShutdownHooks(): void {
     if (process.listenerCount('SIGTERM') > 0) return;
     this.logger.warn(
-      'Nothing listens for SIGTERM: call app.enableShutdownHooks() before app.listen(), or a deploy cuts handlers off instead of draining them.',
+      'Nothing listens for SIGTERM: call app.enableShutdownHooks(), or a deploy cuts handlers off instead of draining them.',
     );
   }
 }

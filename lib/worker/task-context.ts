@@ -1,5 +1,8 @@
-import { toMilliseconds } from '../common/duration.js';
+import { durationProblem, toMilliseconds } from '../common/duration.js';
+import { nameProblem } from '../contracts/task-name.js';
 import { InsideStepError } from '../errors/inside-step.error.js';
+import { InvalidStepError } from '../errors/invalid-step.error.js';
+import { retryOptionProblems } from '../execution/retry-policy.js';
 import type { ClaimedExecution } from '../execution/claimed-execution.js';
 import { currentExecution } from '../execution/current-execution.js';
 import type { Duration } from '../interfaces/duration.js';
@@ -29,12 +32,16 @@ export class ActivationContext implements BaseContext {
   step<T>(name: string, fn: () => Promise<T> | T, options?: StepOptions): Promise<T> {
     // one body is one record: what runs inside it is part of it
     if (insideStep() !== undefined) return Promise.resolve().then(fn);
+    const problems = [...nameProblems(name), ...stepProblems(fn, options)];
+    if (problems.length > 0) return Promise.reject(new InvalidStepError('ctx.step', problems));
     return this.#parts.journal.step(name, fn, options);
   }
 
   async sleep(name: string, duration: Duration): Promise<void> {
     const step = insideStep();
     if (step !== undefined) throw new InsideStepError(step, 'ctx.sleep');
+    const problems = [...nameProblems(name), durationProblem(duration) ?? []].flat();
+    if (problems.length > 0) throw new InvalidStepError('ctx.sleep', problems);
     await this.#parts.journal.sleep(name, toMilliseconds(duration));
   }
 
@@ -69,6 +76,23 @@ export class ActivationContext implements BaseContext {
   get event(): InvokeEvent {
     return this.#parts.event;
   }
+}
+
+/** A step may be named after what it works on, such as an address. The name is part of a key, which Postgres limits. */
+const MAX_STEP_NAME = 500;
+
+function nameProblems(name: unknown): string[] {
+  const problem = nameProblem(name, MAX_STEP_NAME);
+  return problem === undefined ? [] : [`the name ${problem}`];
+}
+
+function stepProblems(fn: unknown, options: StepOptions | undefined): string[] {
+  const problems =
+    typeof fn === 'function' ? [] : ['the second argument must be the function to run'];
+  const unknown = Object.keys(options ?? {}).filter((key) => key !== 'retry');
+  problems.push(...unknown.map((key) => `unknown option "${key}"; there is retry`));
+  if (options?.retry !== undefined) problems.push(...retryOptionProblems(options.retry, 'retry'));
+  return problems;
 }
 
 function insideStep(): string | undefined {

@@ -107,6 +107,7 @@ export class Worker {
 
   /** Something can be claimed in so many ms. */
   wakeIn(ms: number): void {
+    if (this.workerId === undefined) return;
     if (ms <= 0) return this.wake();
     const at = this.clock.now() + ms;
     if (at >= this.dueAt) return;

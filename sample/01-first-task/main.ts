@@ -38,7 +38,9 @@ class GreetingTasks {
 const postgres = await startPostgres();
 
 @Module({
-  imports: [ConductorModule.forRoot({ connection: { url: postgres.url } })],
+  imports: [
+    ConductorModule.forRoot({ connection: { url: postgres.url }, schema: 'conductor_first' }),
+  ],
   providers: [GreetingTasks],
 })
 class AppModule {}

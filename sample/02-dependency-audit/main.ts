@@ -1,8 +1,8 @@
 import 'reflect-metadata';
 import { randomUUID } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
+import { inspect } from 'node:util';
 import { startPostgres } from '../../lib/embedded/index.js';
-import type { AppProcess } from './driver/app-process.js';
 import { AuditClient } from './driver/audit-client.js';
 import { Cluster } from './driver/cluster.js';
 import { auditInAPlainLoop } from './driver/plain-loop.js';
@@ -14,18 +14,17 @@ import { LEASE_MS } from './settings.js';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const frozenSeconds = LEASE_MS / 1_000 + 2;
-const deadline = AbortSignal.timeout(110_000);
+const patienceMs = 115_000;
 
 const screen = new Screen(process.stdout);
 const postgres = await startPostgres({ log: (line) => screen.say(line) });
 let cluster: Cluster | undefined;
+let abandoned = false;
 
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-  process.once(signal, () => {
-    screen.print(`Interrupted by ${signal}.`);
-    void close().finally(() => process.exit(1));
-  });
+  process.once(signal, () => abandon(`Interrupted by ${signal}.`));
 }
+setTimeout(() => abandon('It takes too long, and is given up.'), patienceMs).unref();
 
 try {
   const findings = await audit();
@@ -35,7 +34,7 @@ try {
     if (!holds) process.exitCode = 1;
   }
 } catch (error) {
-  screen.print(error instanceof Error ? (error.stack ?? error.message) : String(error));
+  if (!abandoned) screen.print(inspect(error));
   process.exitCode = 1;
 } finally {
   await close();
@@ -43,17 +42,17 @@ try {
 
 async function audit(): Promise<Findings> {
   await prepareDatabase(postgres.url);
-  cluster = new Cluster(postgres.url);
+  screen.say('starting an API process and two workers');
+  cluster = new Cluster(postgres.url, (name, message) => screen.say(`${name}: ${message}`));
   const client = new AuditClient(await cluster.ready());
-  screen.say('an API process and two workers are up');
 
   const request = { id: randomUUID(), root };
   const { packages } = await client.begin(request);
   const { created } = await client.begin(request);
-  screen.say(`asked for an audit of ${packages} packages, and again: ${created} more`);
+  screen.say(`accepted: ${packages} packages; the same request again: ${created} more`);
 
-  const watch = new Watch(client, request.id, cluster, screen, deadline);
-  const [first, second] = cluster.workers as [AppProcess, AppProcess];
+  const watch = new Watch(client, request.id, cluster, screen);
+  const [first, second] = cluster.workers;
 
   await watch.until((progress) => shareDone(progress) >= 0.3 && inHand(progress, first) > 0);
   await first.kill();
@@ -70,24 +69,28 @@ async function audit(): Promise<Findings> {
       again.state === 'running' &&
       inHand(progress, second) > 0,
   );
-  const frozen = second.freeze(frozenSeconds);
+  second.freeze(frozenSeconds);
   const held = inHand(await watch.look(), second);
   screen.say(`froze ${second.name} with ${held} packages in hand for ${frozenSeconds} s (SIGSTOP)`);
 
-  const { statuses, packages: ended, recoveries } = await watch.until(isOver);
-  screen.say('every execution has ended');
-  await frozen;
-  await cluster.stopWorkers(); // what the frozen one still had in hand comes to nothing
+  await watch.until((progress) => isOver(progress) && second.state === 'running');
+  await cluster.stopWorkers(); // with whatever the frozen one still does that nobody waits for
   const report = await client.report(request.id);
 
-  screen.say('now the same in a plain loop');
+  screen.say('all executions have ended; now the same in a plain loop');
   return {
     report,
     plain: await auditInAPlainLoop(root),
     createdAgain: created,
-    notCompleted: ended - (statuses.completed ?? 0),
-    recoveredAfter: { kill, freeze: recoveries - kill },
+    recoveredAfter: { kill, freeze: report.recoveries - kill },
   };
+}
+
+/** Ends early, and leaves nothing behind. */
+function abandon(reason: string): void {
+  abandoned = true;
+  screen.print(reason);
+  void close().finally(() => process.exit(1));
 }
 
 async function close(): Promise<void> {

@@ -133,6 +133,39 @@ describe('bad input', () => {
     );
   });
 
+  it('in a call of step or sleep is refused before anything runs', async () => {
+    let ran = false;
+    @Injectable()
+    class Tasks {
+      @Task('bad-calls')
+      async handle(_event: unknown, ctx: TaskContext) {
+        const run = () => (ran = true);
+        const calls: Promise<unknown>[] = [
+          ctx.step('', run),
+          ctx.step(7 as never, run),
+          ctx.step('nul\u0000', run),
+          ctx.step('x'.repeat(501), run),
+          ctx.step('no function', undefined as never),
+          ctx.step('bad retry', run, { retry: { maxAttempts: NaN } }),
+          ctx.step('bad backoff', run, {
+            retry: { backoff: { type: 'fixed', delay: 'soon' as never } },
+          }),
+          ctx.step('unknown option', run, { timout: 1 } as never),
+          ctx.sleep('bad duration', 'soon' as never),
+        ];
+        const codes = await Promise.all(
+          calls.map((call) => call.catch((error: Error & { code: string }) => error.code)),
+        );
+        return [...new Set(codes)];
+      }
+    }
+    const { conductor } = await start({ providers: [Tasks] });
+    await expect(
+      conductor.invokeAndWait({ name: 'bad-calls' }, 0, { timeout: '10s' }),
+    ).resolves.toEqual(['CONDUCTOR_INVALID_STEP']);
+    expect(ran).toBe(false);
+  });
+
   it('in what a step returns fails that step, typed and with the path; its neighbours are settled', async () => {
     @Injectable()
     class Tasks {

@@ -291,6 +291,44 @@ describe('an execution', () => {
     expect(ran).toBe(false);
   });
 
+  it('gets the payload as its schema made it, the same on every attempt, and a result as its schema made that', async () => {
+    let drawn = 0;
+    const order = defineTask({
+      name: 'order',
+      payload: z.object({
+        at: z.string().transform((text) => new Date(text)),
+        number: z.number().default(() => (drawn += 1)),
+      }),
+      returns: z.number().transform((n) => `number ${n}`),
+    });
+    const seen: unknown[] = [];
+    @Injectable()
+    class Tasks {
+      @Task(order, { retry: { maxAttempts: 3, backoff: quick } })
+      async handle({ payload }: TaskEvent<typeof order>, ctx: TaskContext) {
+        seen.push(payload);
+        await ctx.step('first write', () => 1);
+        if (ctx.attempt < 3) throw new Error('again');
+        return payload.number;
+      }
+    }
+    const { conductor } = await start({ providers: [Tasks] });
+    const handle = await conductor.invoke(order, { at: '2026-11-24T00:00:00.000Z' });
+    const result: string = await handle.result({ timeout: '10s' });
+    expect(new Set(seen.map((payload) => JSON.stringify(payload))).size).toBe(1);
+    expect(seen).toHaveLength(3);
+    expect(seen[0]).toEqual({
+      at: new Date('2026-11-24T00:00:00.000Z'),
+      number: expect.any(Number),
+    });
+    expect(result).toBe(`number ${(seen[0] as { number: number }).number}`);
+    // what the caller passed is what is stored, and the parsed form is no step
+    await expect(handle.status()).resolves.toMatchObject({
+      payload: { at: '2026-11-24T00:00:00.000Z' },
+    });
+    expect((await conductor.steps(handle.id)).map(({ name }) => name)).toEqual(['first write']);
+  });
+
   it('X9 gets an array as one payload, and fields called event, name or __proto__ unchanged', async () => {
     @Injectable()
     class Tasks {

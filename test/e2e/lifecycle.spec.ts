@@ -132,6 +132,48 @@ describe('the orchestrator', () => {
     await app.close();
   });
 
+  it('K5 leaves no timer and no socket behind, also with work that waits for a later time', async () => {
+    @Injectable()
+    class Tasks {
+      @Task('sleeper')
+      async sleeper(_event: unknown, ctx: TaskContext) {
+        await ctx.sleep('long', '1d');
+      }
+      @Task('later', { retry: { backoff: { type: 'fixed', delay: '1h' } } })
+      async later(event: { payload: unknown }) {
+        if (event.payload === 'gated') await gate.pass();
+        throw new Error('again in an hour');
+      }
+    }
+    const gate = new Gate();
+    const handles = () =>
+      process
+        .getActiveResourcesInfo()
+        .filter((kind) => /Timeout|TCP|Immediate/.test(kind))
+        .sort();
+    await database.query('select 1'); // the test's own connection is not the app's
+    const before = handles();
+    const { conductor, orchestrator, app } = await start({ providers: [Tasks] });
+    const [sleeper, later] = [
+      await conductor.invoke({ name: 'sleeper' }),
+      await conductor.invoke({ name: 'later' }),
+    ];
+    await conductor.invoke({ name: 'later' }, 0, { delay: '2h' });
+    await until(
+      async () =>
+        (await sleeper.status()).status === 'suspended' && (await later.status()).attempt === 2,
+    );
+    // one that fails while the app closes: its retry is no reason to stay
+    await conductor.invoke({ name: 'later' }, 'gated');
+    await gate.reached;
+    const closing = app.close();
+    await until(() => orchestrator.info.isShuttingDown);
+    gate.open();
+    await closing;
+    await until(() => handles().length <= before.length, 2_000).catch(() => undefined);
+    expect(handles()).toEqual(before);
+  });
+
   it('K5 aborts the signal at the soft deadline, and gives the attempt back when the handler obeys', async () => {
     let reason: unknown;
     const reached = new Gate();

@@ -103,7 +103,7 @@ describe('a replay', () => {
     const undisturbed = await runAll(seeds, false);
     bodies.length = 0;
     const disturbed = await runAll(seeds, true);
-    expect(disturbed.taken).toBeGreaterThan(SEEDS); // the fault really was injected
+    expect(disturbed.taken).toBeGreaterThan(SEEDS / 2); // the fault really was injected
     for (const [i, seed] of seeds.entries())
       expect({ seed, result: disturbed.results[i] }).toEqual({
         seed,
@@ -130,7 +130,7 @@ describe('a replay', () => {
         // what recovery does to a worker that seems dead, while that worker is alive and goes on: the worst case of it
         const rows = await database.query<{ id: string }>(
           `update conductor.run set status = 0, token = null, worker_id = null, started = false
-           where id = any(array(select id from conductor.run where status = 1 and random() < 0.15 for update skip locked)) returning id`,
+           where id = any(array(select id from conductor.run where status = 1 and random() < 0.5 for update skip locked)) returning id`,
         );
         taken += rows.length;
         await database.query(`select pg_notify('conductor:q' || id, '') from conductor.queue`);

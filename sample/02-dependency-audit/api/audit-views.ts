@@ -22,6 +22,8 @@ export interface AuditProgress {
 
 export interface AuditReport {
   totals: Totals;
+  /** What became of each execution that did not complete. */
+  failures: string[];
   attempts: number;
   recoveries: number;
   bodies: {

@@ -50,6 +50,9 @@ export class AuditsService {
     const steps = new Set(bodies.map(({ executionId, step }) => `${executionId} ${step}`));
     return {
       totals: totalsOf(await this.packages.findBy({ auditId: id })),
+      failures: executions
+        .filter(({ status }) => status !== 'completed')
+        .map(({ payload, status, error }) => `${asked(payload).path} ${status}: ${error?.message}`),
       attempts: sum(executions.map(({ attempt }) => attempt)),
       recoveries: sum(executions.map(({ losses }) => losses)),
       bodies: { begun: bodies.length, again: bodies.length - steps.size },
@@ -61,7 +64,7 @@ export class AuditsService {
     let cursor: string | undefined;
     do {
       const page = await this.conductor.list({ task: auditPackage.name, limit: 1_000, cursor });
-      executions.push(...page.items.filter(({ payload }) => auditOf(payload) === audit));
+      executions.push(...page.items.filter(({ payload }) => asked(payload).audit === audit));
       cursor = page.nextCursor;
     } while (cursor !== undefined);
     if (executions.length === 0) throw new NotFoundException(`There is no audit ${audit}.`);
@@ -78,6 +81,6 @@ export class AuditsService {
   }
 }
 
-function auditOf(payload: unknown): string {
-  return (payload as PayloadOf<typeof auditPackage>).audit;
+function asked(payload: unknown): PayloadOf<typeof auditPackage> {
+  return payload as PayloadOf<typeof auditPackage>;
 }

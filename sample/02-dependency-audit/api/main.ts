@@ -1,11 +1,12 @@
 import 'reflect-metadata';
+import { ConsoleLogger } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { ApiModule } from './api.module.js';
 
 process.once('disconnect', () => process.exit()); // the sample is gone: do not outlive it
 
 const app = await NestFactory.create(ApiModule, {
-  logger: ['error', 'warn'],
+  logger: new ConsoleLogger({ json: true, logLevels: ['warn', 'error'] }),
   forceCloseConnections: true,
 });
 app.enableShutdownHooks();

@@ -3,16 +3,17 @@ import { AppProcess } from './app-process.js';
 const API = new URL('../api/main.ts', import.meta.url);
 const WORKER = new URL('../worker/main.ts', import.meta.url);
 
-/** The processes of the app: one API and two workers. */
+/** The processes of the app: an API and two workers. */
 export class Cluster {
   readonly api: AppProcess;
-  readonly workers: AppProcess[];
-  /** Those that were replaced. */
-  private readonly gone: AppProcess[] = [];
+  readonly workers: [AppProcess, AppProcess];
 
-  constructor(private readonly databaseUrl: string) {
-    this.api = new AppProcess('API', API, databaseUrl);
-    this.workers = [1, 2].map((number) => this.startWorker(number));
+  constructor(
+    private readonly databaseUrl: string,
+    private readonly listener: (name: string, message: string) => void,
+  ) {
+    this.api = new AppProcess('API', API, databaseUrl, listener);
+    this.workers = [this.startWorker('worker A'), this.startWorker('worker B')];
   }
 
   get processes(): AppProcess[] {
@@ -21,19 +22,14 @@ export class Cluster {
 
   /** The url of the API, once all are up. */
   async ready(): Promise<string> {
-    const [{ url }] = await Promise.all([
-      this.api.ready,
-      ...this.workers.map(({ ready }) => ready),
-    ]);
+    const [{ url }] = await Promise.all(this.processes.map(({ ready }) => ready));
     return url!;
   }
 
-  /** Starts a killed worker again, as a supervisor would. */
-  restart(worker: AppProcess): AppProcess {
-    const index = this.workers.indexOf(worker);
-    const again = this.startWorker(index + 1);
-    this.gone.push(worker);
-    this.workers[index] = again;
+  /** Starts a worker again that was killed, as a supervisor would. */
+  restart(killed: AppProcess): AppProcess {
+    const again = this.startWorker(killed.name);
+    this.workers[this.workers.indexOf(killed)] = again;
     return again;
   }
 
@@ -42,10 +38,10 @@ export class Cluster {
   }
 
   async stop(): Promise<void> {
-    await Promise.all([...this.processes, ...this.gone].map((child) => child.stop()));
+    await Promise.all(this.processes.map((process) => process.stop()));
   }
 
-  private startWorker(number: number): AppProcess {
-    return new AppProcess(`worker ${number}`, WORKER, this.databaseUrl);
+  private startWorker(name: string): AppProcess {
+    return new AppProcess(name, WORKER, this.databaseUrl, this.listener);
   }
 }

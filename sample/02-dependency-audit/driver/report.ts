@@ -10,8 +10,6 @@ export interface Findings {
   plain: Totals;
   /** Executions that the second, repeated request created. */
   createdAgain: number;
-  /** Executions that ended, and did not complete. */
-  notCompleted: number;
   recoveredAfter: { kill: number; freeze: number };
 }
 
@@ -22,9 +20,9 @@ export function renderTable({ report, plain, recoveredAfter }: Findings): string
   const { kill, freeze } = recoveredAfter;
   return [
     '',
-    row('', 'with the engine', 'plain loop'),
+    row('', 'with the engine', 'plain loop'.padStart(VALUE_WIDTH)),
     rule,
-    ...comparison(figuresOf(totals), figuresOf(plain)),
+    ...comparison(totals, plain),
     rule,
     row('attempts', figure(attempts), `${onPurpose} of them failed, on purpose`),
     row('recoveries', figure(recoveries), `${kill} after the kill, ${freeze} after the freeze`),
@@ -35,14 +33,15 @@ export function renderTable({ report, plain, recoveredAfter }: Findings): string
       `${onPurpose} after a failure, ${bodies.again - onPurpose} after a recovery`,
     ),
     '',
+    ...report.failures.map((failure) => `  not completed: ${failure}`),
   ].join('\n');
 }
 
 /** Everything that must hold, and whether it does. */
 export function checksOf(findings: Findings): { check: string; holds: boolean }[] {
-  const { report, plain, createdAgain, notCompleted, recoveredAfter } = findings;
+  const { report, plain, createdAgain, recoveredAfter } = findings;
   return [
-    { check: 'every execution completed', holds: notCompleted === 0 },
+    { check: 'every execution completed', holds: report.failures.length === 0 },
     { check: 'the repeated request created nothing', holds: createdAgain === 0 },
     { check: 'the kill interrupted work, which was recovered', holds: recoveredAfter.kill > 0 },
     { check: 'the freeze interrupted work, which was recovered', holds: recoveredAfter.freeze > 0 },
@@ -53,31 +52,31 @@ export function checksOf(findings: Findings): { check: string; holds: boolean }[
   ];
 }
 
-function comparison(engine: Map<string, string>, plain: Map<string, string>): string[] {
-  const labels = new Set([...engine.keys(), ...plain.keys()]);
-  return [...labels].map((label) => {
-    const [one = '–', other = '–'] = [engine.get(label), plain.get(label)];
-    return row(
-      label,
-      one,
-      one === other ? other.padStart(VALUE_WIDTH) : `${other.padStart(VALUE_WIDTH)}   DIFFERENT`,
-    );
+function comparison(engine: Totals, plain: Totals): string[] {
+  const others = figuresOf(plain, engine);
+  return figuresOf(engine, plain).map(([label, one], index) => {
+    const other = others[index]![1];
+    return row(label, one, other.padStart(VALUE_WIDTH) + (one === other ? '' : '   DIFFERENT'));
   });
 }
 
-function figuresOf({ packages, files, bytes, licences, kinds, digest }: Totals) {
-  const indented = (counts: Record<string, number>) =>
-    Object.entries(counts).map(([name, count]) => [`  ${name}`, figure(count)] as const);
-  return new Map([
-    ['packages', figure(packages)],
-    ['files', figure(files)],
-    ['bytes', figure(bytes)],
-    ['licences', figure(Object.keys(licences).length)],
-    ...indented(licences),
-    ['kinds of licence', figure(Object.keys(kinds).length)],
-    ...indented(kinds),
-    ['SHA-512 of everything', `${digest.slice(0, 8)}…${digest.slice(-8)}`],
-  ]);
+/** @param other names licences that these totals may lack */
+function figuresOf(totals: Totals, other: Totals): [label: string, figure: string][] {
+  const counts = (key: 'licences' | 'kinds') =>
+    // in an order of their own: that of one of the two would not be that of the other
+    [...new Set([...Object.keys(totals[key]), ...Object.keys(other[key])])]
+      .toSorted()
+      .map((name): [string, string] => [`  ${name}`, figure(totals[key][name] ?? 0)]);
+  return [
+    ['packages', figure(totals.packages)],
+    ['files', figure(totals.files)],
+    ['bytes', figure(totals.bytes)],
+    ['licences', figure(Object.keys(totals.licences).length)],
+    ...counts('licences'),
+    ['kinds of licence', figure(Object.keys(totals.kinds).length)],
+    ...counts('kinds'),
+    ['SHA-512 of everything', `${totals.digest.slice(0, 8)}…${totals.digest.slice(-8)}`],
+  ];
 }
 
 function row(label: string, value: string, rest = ''): string {

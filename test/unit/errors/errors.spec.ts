@@ -12,6 +12,7 @@ import { ExecutionFailedError } from '../../../lib/errors/execution-failed.error
 import { ExecutionIdConflictError } from '../../../lib/errors/execution-id-conflict.error.js';
 import { InsideStepError } from '../../../lib/errors/inside-step.error.js';
 import { InvalidInvokeError } from '../../../lib/errors/invalid-invoke.error.js';
+import { InvalidStepError } from '../../../lib/errors/invalid-step.error.js';
 import { InvalidTaskError } from '../../../lib/errors/invalid-task.error.js';
 import { LeaseLostError } from '../../../lib/errors/lease-lost.error.js';
 import { NoTasksError } from '../../../lib/errors/no-tasks.error.js';
@@ -67,6 +68,11 @@ const errors: [ConductorError, string, string[]][] = [
   [new ExecutionIdConflictError(id, 't'), 'CONDUCTOR_EXECUTION_ID_CONFLICT', [id, '"t"']],
   [new InsideStepError('load', 'ctx.sleep'), 'CONDUCTOR_INSIDE_STEP', ['"load"', 'ctx.sleep']],
   [new InvalidInvokeError(['one', 'two']), 'CONDUCTOR_INVALID_INVOKE', ['\n  - one\n  - two']],
+  [
+    new InvalidStepError('ctx.step', ['one', 'two']),
+    'CONDUCTOR_INVALID_STEP',
+    ['ctx.step', 'one; two'],
+  ],
   [
     new InvalidTaskError('A.one', ['is odd', 'is even']),
     'CONDUCTOR_INVALID_TASK',
