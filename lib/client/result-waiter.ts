@@ -50,7 +50,7 @@ export class ResultWaiter {
   close(): void {
     this.closed = true;
     this.clock.stopTimer(this.timer);
-    for (const entry of [...this.waiting])
+    for (const entry of this.waiting)
       this.settle(entry, () => entry.fail(new ConductorStoppedError('result')));
   }
 

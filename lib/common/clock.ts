@@ -6,10 +6,11 @@ export type Timer = ReturnType<typeof setTimeout>;
 /** Local time and chance. It only triggers actions: what is stored, and every order, comes from the database's clock. */
 export interface Clock {
   /** Monotonic milliseconds since an arbitrary start. */
-  now(): number;
-  random(): number;
-  startTimer(delayMs: number, fire: () => void): Timer;
-  stopTimer(timer: Timer | undefined): void;
+  now: () => number;
+  /** 0 to 1, as Math.random. */
+  random: () => number;
+  startTimer: (delayMs: number, fire: () => void) => Timer;
+  stopTimer: (timer: Timer | undefined) => void;
 }
 
 export const systemClock: Clock = {

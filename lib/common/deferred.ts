@@ -1,8 +1,8 @@
 /** A promise with its handles outside (Promise.withResolvers, which Node 20 lacks). */
 export interface Deferred<T> {
   promise: Promise<T>;
-  resolve(value: T): void;
-  reject(error: unknown): void;
+  resolve: (value: T) => void;
+  reject: (error: unknown) => void;
 }
 
 export function deferred<T>(): Deferred<T> {

@@ -59,7 +59,8 @@ export class Server {
       const child = spawn(
         postgres,
         [
-          ...['-D', dataArgument(place.data, user)],
+          '-D',
+          dataArgument(place.data, user),
           ...Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]),
         ],
         {

@@ -12,21 +12,23 @@ type Callback = (error: Error | undefined, result?: unknown) => void;
 export class DeadlineClient extends pg.Client {
   override query = ((...args: unknown[]): unknown => {
     const timer = systemClock.startTimer(QUERY_DEADLINE_MS, () => this.destroySocket());
-    const done = () => systemClock.stopTimer(timer);
-    const last = args.at(-1);
-    const send = pg.Client.prototype.query as (...args: unknown[]) => unknown;
-    if (typeof last === 'function') {
-      const callback: Callback = (error, result) => {
-        done();
-        (last as Callback)(error, result);
+    const disarm = () => systemClock.stopTimer(timer);
+    // oxlint-disable-next-line typescript/unbound-method -- Reflect.apply binds it
+    const send = (values: unknown[]) =>
+      Reflect.apply(pg.Client.prototype.query, this, values) as unknown;
+    const callback = args.at(-1);
+    if (typeof callback === 'function') {
+      const reply: Callback = (...answer) => {
+        disarm();
+        Reflect.apply(callback, undefined, answer);
       };
-      return send.apply(this, [...args.slice(0, -1), callback]);
+      return send([...args.slice(0, -1), reply]);
     }
-    const sent = send.apply(this, args);
+    const sent = send(args);
     if (sent instanceof Promise) {
-      sent.then(done, done);
+      sent.then(disarm, disarm);
     } else {
-      done();
+      disarm();
     }
     return sent;
   }) as pg.Client['query'];

@@ -149,7 +149,7 @@ export class TaskRunner {
   }
 }
 
-function outcomeOf(end: Exclude<JournalEnd, { type: 'lost' }> | JournalEnd): Outcome {
+function outcomeOf(end: JournalEnd): Outcome {
   if (end.type === 'diverged') return { type: 'blocked', error: serializeError(end.error) };
   return { type: end.type };
 }

@@ -54,7 +54,7 @@ async function audit(): Promise<Findings> {
   const watch = new Watch(client, request.id, cluster, screen);
   const [first, second] = cluster.workers;
 
-  await watch.until((progress) => shareDone(progress) >= 0.3 && inHand(progress, first) > 0);
+  await watch.during((progress) => shareDone(progress) >= 0.3 && inHand(progress, first) > 0);
   await first.kill();
   const stranded = inHand(await watch.look(), first);
   screen.say(
@@ -62,7 +62,7 @@ async function audit(): Promise<Findings> {
   );
   const again = cluster.restart(first);
 
-  const { recoveries: kill } = await watch.until(
+  const { recoveries: kill } = await watch.during(
     (progress) =>
       shareDone(progress) >= 0.6 &&
       progress.recoveries > 0 &&

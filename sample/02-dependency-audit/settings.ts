@@ -13,7 +13,7 @@ export const LEASE_MS = 3_000;
 export const CONCURRENCY = 4;
 
 /** What one worker reads at most. Without a bound the audit would be over before a lost worker is missed. */
-export const BYTES_PER_SECOND = 10_000_000;
+export const BYTES_PER_SECOND = 8_000_000;
 
 export function databaseOptions(url: string | undefined) {
   if (!url) throw new Error('DATABASE_URL is not set. Run the sample by `npm run sample`.');

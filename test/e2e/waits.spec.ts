@@ -89,7 +89,8 @@ describe('a sleep', () => {
       const [queue] = await conductor.queues();
       return queue!.suspended > 90 && orchestrator.info.running <= 1;
     });
-    await Promise.all(handles.map((handle) => handle.result({ timeout: '20s' })));
+    const results = await Promise.all(handles.map((handle) => handle.result({ timeout: '20s' })));
+    expect(results).toHaveLength(100);
   });
 
   it('survives a restart and does not start over', async () => {

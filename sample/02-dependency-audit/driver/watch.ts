@@ -27,6 +27,14 @@ export class Watch {
     }
   }
 
+  /** The same, in the middle of the audit.
+   *  @throws if that is over first */
+  async during(condition: (progress: AuditProgress) => boolean): Promise<AuditProgress> {
+    const progress = await this.until((seen) => isOver(seen) || condition(seen));
+    if (!isOver(progress)) return progress;
+    throw new Error('The audit was over too soon. Lower BYTES_PER_SECOND in settings.ts.');
+  }
+
   async look(): Promise<AuditProgress> {
     const progress = await this.client.progress(this.audit);
     this.screen.show(progress, this.cluster.workers);
