@@ -6,6 +6,8 @@ const QUERY_DEADLINE_MS = 15_000;
 
 type Callback = (error: Error | undefined, result?: unknown) => void;
 
+const plainClient = pg.Client.prototype as unknown as { query: (...args: unknown[]) => unknown };
+
 /** A connection none of whose queries can wait for ever. A driver does not notice a half-open socket by itself; past the
  *  deadline the socket is destroyed, which fails the query as a lost connection and takes the client out of its pool.
  *  It sits in the pool, so it guards what TypeORM sends as well as our own statements. */
@@ -13,9 +15,7 @@ export class DeadlineClient extends pg.Client {
   override query = ((...args: unknown[]): unknown => {
     const timer = systemClock.startTimer(QUERY_DEADLINE_MS, () => this.destroySocket());
     const disarm = () => systemClock.stopTimer(timer);
-    // oxlint-disable-next-line typescript/unbound-method -- Reflect.apply binds it
-    const send = (values: unknown[]) =>
-      Reflect.apply(pg.Client.prototype.query, this, values) as unknown;
+    const send = (values: unknown[]) => plainClient.query.apply(this, values);
     const callback = args.at(-1);
     if (typeof callback === 'function') {
       const reply: Callback = (...answer) => {
