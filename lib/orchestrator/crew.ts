@@ -34,7 +34,9 @@ export class Crew {
   ) {
     const executions = new ExecutionRepository(database);
     this.log = new WorkerLog(database);
-    this.completer = new Completer(executions, new StepRepository(database), clock);
+    this.completer = new Completer(executions, new StepRepository(database), clock, (error) =>
+      this.log.visible(error),
+    );
     const runner = new TaskRunner(
       this.completer,
       new TaskLogs(),

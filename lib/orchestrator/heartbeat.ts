@@ -18,6 +18,7 @@ export class Heartbeat {
   private readonly loop: Loop;
   private fenceTimer?: Timer;
   private suspects = new Set<string>();
+  private recovering?: Promise<void>;
 
   constructor(
     private readonly workers: WorkerRepository,
@@ -51,6 +52,7 @@ export class Heartbeat {
   async stop(): Promise<void> {
     this.clock.stopTimer(this.fenceTimer);
     await this.loop.stop();
+    await this.recovering;
     this.clock.stopTimer(this.fenceTimer);
   }
 
@@ -66,7 +68,14 @@ export class Heartbeat {
     this.renewed(sentAt);
     if (reply.dueInMs !== undefined) this.worker.wakeIn(reply.dueInMs);
     await this.releaseOrphans(reply.orphans);
-    if (reply.lapsed) await recoverLapsed(this.workers, this.workerId, this.log);
+    if (reply.lapsed) this.recover();
+  }
+
+  /** Beside the beat and not within it: a long recovery must not cost this worker its own lease. */
+  private recover(): void {
+    this.recovering ??= recoverLapsed(this.workers, this.workerId, this.log)
+      .catch((error: unknown) => this.log.dutyFailed('Recovery', error))
+      .finally(() => (this.recovering = undefined));
   }
 
   /** The lease counts from before the beat was sent: the database took its time after that. */

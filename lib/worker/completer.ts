@@ -32,6 +32,8 @@ export class Completer {
     executions: ExecutionRepository,
     steps: StepRepository,
     private readonly clock: Clock,
+    /** The error as user code may see it. */
+    private readonly visible: (error: unknown) => Error,
   ) {
     const goOn = () => !this.abandoned;
     this.settles = new Batcher((items) => executions.settle(items, goOn), {
@@ -56,12 +58,17 @@ export class Completer {
     );
   }
 
-  /** @throws LeaseLostError */
+  /** @throws LeaseLostError, or what Postgres refuses the content for */
   async save(item: RecordItem): Promise<void> {
-    const report = await this.untilFree(
-      () => this.saves.add(item),
-      (answer) => answer === 'busy',
-    );
+    let report: WriteReport;
+    try {
+      report = await this.untilFree(
+        () => this.saves.add(item),
+        (answer) => answer === 'busy',
+      );
+    } catch (error) {
+      throw this.visible(error);
+    }
     if (report === 'lost') throw new LeaseLostError(item.id);
   }
 

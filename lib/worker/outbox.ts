@@ -67,11 +67,12 @@ export class Outbox {
   }
 
   private async send(entries: OutboxEntry[]): Promise<void> {
+    const unsaved = this.unsaved.splice(0);
     try {
-      await this.write(
-        lastOfEachName([...this.unsaved.splice(0), ...entries.map((entry) => entry.record)]),
-      );
+      await this.write(lastOfEachName([...unsaved, ...entries.map((entry) => entry.record)]));
     } catch (error) {
+      // what the handler has seen must be stored before anything that comes after it
+      this.unsaved.unshift(...unsaved);
       this.failed(error, entries);
       return;
     }

@@ -63,9 +63,6 @@ export class Worker {
     private readonly clock: Clock,
   ) {}
 
-  /** Called when this worker was reaped: everything it runs is someone else's now. */
-  onDead: () => void = () => undefined;
-
   start(workerId: number, queues: ServedQueue[]): void {
     this.workerId = workerId;
     this.queues = queues;
@@ -186,7 +183,7 @@ export class Worker {
     } finally {
       this.claimsInFlight.delete(token);
     }
-    if (reply.dead) return this.onDead();
+    if (reply.dead) return; // the next heartbeat finds out, and begins anew
     for (const row of reply.executions) this.begin(row);
     this.planNext(reply, requests);
   }
