@@ -166,8 +166,6 @@ export class Orchestrator
 
   private async begin(): Promise<void> {
     if (this.crew !== undefined) return;
-    // an application context starts before it can be told to listen for signals
-    this.hooksTimer = this.clock.startTimer(HOOKS_GRACE_MS, () => this.warnWithoutShutdownHooks());
     const queues = await this.registerTasks();
     const crew = new Crew(
       this.options,
@@ -184,6 +182,8 @@ export class Orchestrator
     this.crew = crew;
     this.stoppedSignal = deferred();
     this.startedSignal.resolve();
+    // an application context starts before it can be told to listen for signals
+    this.hooksTimer = this.clock.startTimer(HOOKS_GRACE_MS, () => this.warnWithoutShutdownHooks());
   }
 
   /** Writes the tasks' settings, and gives the queues that this process serves. */

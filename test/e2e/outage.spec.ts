@@ -65,7 +65,9 @@ describe('an outage of the database', () => {
       await expect(waiting.result({ timeout: '30s' })).resolves.toBe('ran');
       expect(bodies).toEqual(['before', 'during', 'after']);
       await expect(until(() => running.status())).resolves.toMatchObject({ attempt: 1, losses: 0 });
-      await expect(app.conductor.invokeAndWait({ name: 'quick' }, 0, { timeout: '30s' })).resolves.toBe('ran');
+      await expect(
+        app.conductor.invokeAndWait({ name: 'quick' }, 0, { timeout: '30s' }),
+      ).resolves.toBe('ran');
     } finally {
       await app.close();
     }

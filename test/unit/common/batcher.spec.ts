@@ -2,7 +2,13 @@ import { Batcher } from '../../../lib/common/batcher.js';
 import { Gate } from '../../support/gate.js';
 
 /** Records the flushes, the first of which waits at a gate. */
-function recording(options: { limit?: number; fail?: (items: number[]) => Error | undefined; weightLimit?: number } = {}) {
+function recording(
+  options: {
+    limit?: number;
+    fail?: (items: number[]) => Error | undefined;
+    weightLimit?: number;
+  } = {},
+) {
   const gate = new Gate();
   const flushes: number[][] = [];
   const batcher = new Batcher<number, string>(
@@ -31,7 +37,12 @@ describe('Batcher', () => {
     const rest = [batcher.add(2), batcher.add(3), batcher.add(4)];
     expect(flushes).toEqual([[1]]);
     gate.open();
-    await expect(Promise.all([first, ...rest])).resolves.toEqual(['reply 1', 'reply 2', 'reply 3', 'reply 4']);
+    await expect(Promise.all([first, ...rest])).resolves.toEqual([
+      'reply 1',
+      'reply 2',
+      'reply 3',
+      'reply 4',
+    ]);
     expect(flushes).toEqual([[1], [2, 3, 4]]);
   });
 
@@ -50,15 +61,25 @@ describe('Batcher', () => {
   });
 
   it('halves a batch until the item at fault stands alone, and fails only that one', async () => {
-    const { batcher, gate } = recording({ fail: (items) => (items.includes(3) ? new Error('one of them') : undefined) });
+    const { batcher, gate } = recording({
+      fail: (items) => (items.includes(3) ? new Error('one of them') : undefined),
+    });
     gate.open();
     const replies = await Promise.allSettled([1, 2, 3, 4, 5].map((item) => batcher.add(item)));
-    expect(replies.map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled', 'rejected', 'fulfilled', 'fulfilled']);
+    expect(replies.map(({ status }) => status)).toEqual([
+      'fulfilled',
+      'fulfilled',
+      'rejected',
+      'fulfilled',
+      'fulfilled',
+    ]);
     expect(replies[4]).toMatchObject({ value: 'reply 5' });
   });
 
   it('fails all of a batch whose failure no single item can explain, and goes on with the next', async () => {
-    const { batcher, gate } = recording({ fail: (items) => (items.includes(1) ? new Error('the connection') : undefined) });
+    const { batcher, gate } = recording({
+      fail: (items) => (items.includes(1) ? new Error('the connection') : undefined),
+    });
     gate.open();
     const replies = await Promise.allSettled([1, 2].map((item) => batcher.add(item)));
     expect(replies.map(({ status }) => status)).toEqual(['rejected', 'rejected']);
