@@ -10,7 +10,7 @@ import { prepareDatabase } from './driver/prepare-database.js';
 import { checksOf, renderTable, type Findings } from './driver/report.js';
 import { Screen } from './driver/screen.js';
 import { inHand, isOver, shareDone, Watch } from './driver/watch.js';
-import { LEASE_MS } from './settings.js';
+import { CONCURRENCY, LEASE_MS } from './settings.js';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const frozenSeconds = LEASE_MS / 1_000 + 2;
@@ -54,7 +54,9 @@ async function audit(): Promise<Findings> {
   const watch = new Watch(client, request.id, cluster, screen);
   const [first, second] = cluster.workers;
 
-  await watch.during((progress) => shareDone(progress) >= 0.3 && inHand(progress, first) > 0);
+  await watch.during(
+    (progress) => shareDone(progress) >= 0.3 && inHand(progress, first) >= CONCURRENCY,
+  );
   await first.kill();
   const stranded = inHand(await watch.look(), first);
   screen.say(
@@ -67,7 +69,7 @@ async function audit(): Promise<Findings> {
       shareDone(progress) >= 0.6 &&
       progress.recoveries > 0 &&
       again.state === 'running' &&
-      inHand(progress, second) > 0,
+      inHand(progress, second) >= CONCURRENCY,
   );
   second.freeze(frozenSeconds);
   const held = inHand(await watch.look(), second);

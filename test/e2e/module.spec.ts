@@ -143,7 +143,7 @@ describe('ConductorModule', () => {
         return `${id}${more}`;
       }
     }
-    const { load } = Steps.prototype;
+    const load = Object.getOwnPropertyDescriptor(Steps.prototype, 'load')!.value as () => unknown;
     expect([load.name, load.length, Reflect.getMetadata('mark', load)]).toEqual([
       'load',
       2,

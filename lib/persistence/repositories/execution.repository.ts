@@ -76,7 +76,8 @@ interface ClaimedRow {
   claims: number;
   alone: boolean;
   priority: number;
-  run_at: Date;
+  /** Its place in the order of the claim. */
+  place: number;
   payload: string;
   memo: string | null;
   due_in_ms: number | null;
@@ -137,7 +138,9 @@ export class ExecutionRepository {
       request.queues.map((queue) => queue.slots),
       request.alonePatienceMs,
     ]);
-    const claimed = rows.filter((row) => row.kind === claimRow.claimed).sort(inOrder);
+    const claimed = rows
+      .filter((row) => row.kind === claimRow.claimed)
+      .sort((a, b) => a.place - b.place);
     return {
       executions: claimed.map((row) => ({
         id: row.id,
@@ -204,12 +207,6 @@ export class ExecutionRepository {
     }
     return items.map((item) => reports.get(key(item))!);
   }
-}
-
-function inOrder(a: ClaimedRow, b: ClaimedRow): number {
-  return (
-    b.priority - a.priority || a.run_at.getTime() - b.run_at.getTime() || (a.id < b.id ? -1 : 1)
-  );
 }
 
 function settledValue(outcome: SettledOutcome): string | null {

@@ -31,7 +31,7 @@ export const claim = sqlFunction({
     'p_alone_patience_ms int',
   ],
   returns: `table(kind int, id uuid, task_id int, failures smallint, losses smallint, claims int, alone boolean, priority smallint,
-    run_at timestamptz, payload text, memo text, due_in_ms double precision)`,
+    place int, payload text, memo text, due_in_ms double precision)`,
   body: (s) => `
 declare
   ts timestamptz := ${s}.clock();
@@ -41,6 +41,7 @@ declare
   free int;
   taken uuid[];
   ids uuid[] := '{}';
+  unfilled int[] := '{}';
   due timestamptz;
 begin
   perform 1 from ${s}.worker w where w.id = p_worker and not w.dead for key share;
@@ -80,13 +81,14 @@ begin
                 order by r.run_at, r.id limit free) h
               group by h.task_id) share
             cross join lateral (
-              select r.id from ${s}.run r where r.task_id = share.task_id and ${inLane('r')}
-              order by r.run_at, r.id limit share.n for update skip locked) x);
+              select r.id, r.run_at from ${s}.run r where r.task_id = share.task_id and ${inLane('r')}
+              order by r.run_at, r.id limit share.n for update skip locked) x
+            order by x.run_at, x.id);
         end if;
         free := free - cardinality(taken);
         ids := ids || taken;
       end loop;
-      if free > 0 then due := least(due, ${s}.next_due(tasks)); end if;
+      if free > 0 then unfilled := unfilled || tasks; end if;
     end loop;
   end if;
 
@@ -97,12 +99,16 @@ begin
         set status = ${status.running}, token = p_token, worker_id = p_worker, claims = r.claims + 1,
             started = not r.alone, started_at = coalesce(r.started_at, ts)
         where r.id = any(ids)
-        returning r.id, r.task_id, r.failures, r.losses, r.claims, r.alone, r.priority, r.run_at)
-      select ${claimRow.claimed}, c.id, c.task_id, c.failures, c.losses, c.claims, c.alone, c.priority, c.run_at, e.payload::text,
+        returning r.id, r.task_id, r.failures, r.losses, r.claims, r.alone, r.priority)
+      select ${claimRow.claimed}, c.id, c.task_id, c.failures, c.losses, c.claims, c.alone, c.priority, o.place::int, e.payload::text,
              case when c.claims > 1 then ${memo(s, 'c.id')} end, null::double precision
-      from claimed c join ${s}.execution e on e.id = c.id;
+      from claimed c
+      join ${s}.execution e on e.id = c.id
+      join unnest(ids) with ordinality o(id, place) on o.id = c.id;
   end if;
 
+  -- after the update: what was just claimed is not due any more
+  if cardinality(unfilled) > 0 then due := ${s}.next_due(unfilled); end if;
   if due is not null then
     kind := ${claimRow.due};
     due_in_ms := extract(epoch from due - ts) * 1000;

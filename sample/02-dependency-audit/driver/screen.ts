@@ -63,7 +63,8 @@ export class Screen {
 
   private draw(): void {
     // a line that wraps would be two for the terminal and one for us
-    for (const line of this.live) this.out.write(`${line.slice(0, this.out.columns - 1)}\n`);
+    const width = (this.out.columns || 80) - 1;
+    for (const line of this.live) this.out.write(`${line.slice(0, width)}\n`);
   }
 
   private elapsed(): string {

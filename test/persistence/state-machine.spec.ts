@@ -1,0 +1,86 @@
+import { randomUUID } from 'node:crypto';
+import {
+  finalStatuses,
+  statusCode,
+  statusName,
+  type ExecutionStatus,
+} from '../../lib/execution/execution-status.js';
+import { transitions, type TransitionTable } from '../../lib/execution/execution-transitions.js';
+import type { TaskIds } from '../../lib/persistence/repositories/task.repository.js';
+import type { Fence } from '../../lib/persistence/repositories/worker.repository.js';
+import { completed, failure, openWait, Statements } from '../support/persistence.js';
+
+const LEASE_MS = 1_000;
+const table: TransitionTable = transitions;
+type Event = keyof (typeof transitions)['running'] | 'claim';
+
+describe('the statements follow the table of transitions', () => {
+  let db: Statements;
+  let survivor: number;
+
+  beforeAll(async () => {
+    db = await Statements.open();
+    survivor = await db.worker(LEASE_MS);
+  });
+
+  afterAll(() => db.close());
+
+  interface Subject extends Fence {
+    task: TaskIds;
+    worker: number;
+  }
+
+  /** An execution in a status, and the fence of the last attempt that it had. */
+  async function subject(status: ExecutionStatus): Promise<Subject> {
+    const task = await db.task(randomUUID(), { maxLosses: 1 });
+    const worker = await db.worker(LEASE_MS);
+    await db.enqueue(task);
+    const fence = await db.claimOne(worker, task);
+    if (status === 'pending') await db.settle([fence], { type: 'released' });
+    if (status === 'suspended') await db.suspend(fence, [openWait('w', 1)]);
+    if (status === 'blocked') await db.settle([fence], { type: 'blocked', error: failure });
+    if (status === 'completed') await db.settle([fence], completed());
+    if (status === 'failed') await db.settle([fence], { type: 'failed', error: failure });
+    await db.clock.advance(5);
+    return { ...fence, task, worker };
+  }
+
+  const lose = async () => {
+    await db.lapse(survivor, LEASE_MS);
+    await db.workers.recover(survivor);
+  };
+
+  const events: Record<Event, (of: Subject) => Promise<unknown>> = {
+    claim: ({ worker, task }) => db.claim(worker, [task]),
+    succeed: (of) => db.settle([of], completed()),
+    retry: (of) => db.settle([of], { type: 'retry', error: failure, delayMs: 60_000 }),
+    exhaust: (of) => db.settle([of], { type: 'failed', error: failure }),
+    suspend: (of) => db.suspend(of, [openWait('later', 60_000)]),
+    release: (of) => db.settle([of], { type: 'released' }),
+    diverge: (of) => db.settle([of], { type: 'blocked', error: failure }),
+    lose,
+    loseForGood: async ({ id }) => {
+      await db.test.query(`update conductor.run set alone = true where id = $1`, [id]);
+      await lose();
+    },
+  };
+
+  const statuses = (Object.keys(statusCode) as ExecutionStatus[]).filter(
+    (status) => status !== 'cancelled',
+  ); // comes with its capability
+
+  for (const status of statuses) {
+    for (const event of Object.keys(events) as Event[]) {
+      const target = table[status][event];
+      it(`${status} + ${event} → ${target ?? `${status}, as it was`}`, async () => {
+        const of = await subject(status);
+        await events[event](of);
+        const row = (await db.run(of.id)) ?? (await db.outcome(of.id));
+        expect(statusName(row!['status'] as number)).toBe(target ?? status);
+        const isFinal = (finalStatuses as readonly string[]).includes(target ?? status);
+        expect((await db.outcome(of.id)) !== undefined).toBe(isFinal); // a run or an outcome, never both
+        expect((await db.run(of.id)) !== undefined).toBe(!isFinal);
+      });
+    }
+  }
+});
