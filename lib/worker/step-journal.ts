@@ -6,50 +6,21 @@ import { DuplicateStepError } from '../errors/duplicate-step.error.js';
 import { ExecutionClosedError } from '../errors/execution-closed.error.js';
 import { LeaseLostError } from '../errors/lease-lost.error.js';
 import type { ClaimedExecution } from '../execution/claimed-execution.js';
-import { decode, decodeParsed, encode } from '../execution/codec.js';
-import { delayBeforeRetry } from '../execution/judge.js';
-import {
-  currentExecution,
-  type ActiveExecution,
-  type StepCall,
-} from '../execution/current-execution.js';
-import { retryPolicy } from '../execution/retry-policy.js';
-import {
-  deserializeError,
-  serializeError,
-  type SerializedError,
-} from '../execution/serialized-error.js';
+import { decode, decodeParsed } from '../execution/codec.js';
+import type { ActiveExecution, StepCall } from '../execution/current-execution.js';
+import { deserializeError, type SerializedError } from '../execution/serialized-error.js';
 import type { RecordWrite, StepRecord } from '../execution/step-record.js';
 import type { StepOptions } from '../interfaces/step-options.js';
 import type { Ask } from './ask.js';
+import type { JournalEnd, JournalPorts, SuspendReply } from './journal-ports.js';
 import { Outbox, type OutboxEntry } from './outbox.js';
 import { RecordedOutcomes } from './recorded-outcomes.js';
+import { StepBodies } from './step-bodies.js';
 import { StepNumbering } from './step-numbering.js';
 import { WaitList } from './wait-list.js';
 
 /** How long a recorded outcome may go unasked while the handler is idle. */
 const DIVERGENCE_MS = 10_000;
-
-/** A step's wait between two tries is held in the process up to this long; a longer one frees the worker. */
-const HELD_RETRY_MS = 1_000;
-
-/** How an activation ends from the inside. */
-export type JournalEnd =
-  { type: 'suspended' | 'released' | 'lost' } | { type: 'diverged'; error: DivergenceError };
-
-export type SuspendReply =
-  { type: 'parked' } | { type: 'lost' } | { type: 'decided'; names: string[] };
-
-export interface JournalPorts {
-  /** Rejects with LeaseLostError, or with what the database refused the content for. */
-  save(records: RecordWrite[]): Promise<void>;
-  suspend(records: RecordWrite[]): Promise<SuspendReply>;
-  /** Whether no new body may start: the worker is shutting down. */
-  stopping(): boolean;
-  end(end: JournalEnd): void;
-  /** A call came from a handler that was dropped: it will never be answered. */
-  lateCall(call: string): void;
-}
 
 type State = 'open' | 'suspended' | 'ended' | 'lost';
 
@@ -64,19 +35,15 @@ export class StepJournal implements ActiveExecution {
   private readonly outbox: Outbox;
   private readonly waits = new WaitList();
   private readonly asks = new Map<string, Ask>();
-  /** The errors that bodies threw, by the decoded form that the handler saw. */
-  private readonly thrown = new WeakMap<object, unknown>();
+  private readonly bodies: StepBodies;
   private state: State = 'open';
   private pumpScheduled = false;
   private suspending = false;
   private optional: (() => void)[] = [];
   private fresh: (() => void)[] = [];
-  private bodies: Ask[] = [];
-  private inFlight = 0;
   private unanswered = 0;
   private activity = 0;
   private timer?: Timer;
-  private forgets: boolean;
   private readonly claimedAt: number;
 
   constructor(
@@ -88,8 +55,13 @@ export class StepJournal implements ActiveExecution {
   ) {
     this.claimedAt = clock.now();
     this.recorded = new RecordedOutcomes(execution.records);
-    this.forgets = this.recorded.hasStepErrors;
     this.numbering = new StepNumbering(this.recorded, (name) => this.asks.has(name));
+    this.bodies = new StepBodies(clock, {
+      succeeded: (ask, value) => this.keepResult(ask, value),
+      failed: (ask, stored, seen) => this.observeError(ask, stored, seen),
+      later: (ask) => this.waits.add(ask),
+      changed: () => this.schedulePump(),
+    });
     this.outbox = new Outbox(
       this.recorded.lastSeq + 1,
       unsaved,
@@ -100,12 +72,12 @@ export class StepJournal implements ActiveExecution {
 
   /** Whether a failed attempt has something to forget. */
   get mayForget(): boolean {
-    return this.forgets;
+    return this.bodies.anyFailed || this.recorded.hasStepErrors;
   }
 
   /** The error as it was thrown: a handler sees errors in their stored form, the same on the first run as on a replay. */
   original(error: unknown): unknown {
-    return typeof error === 'object' && error !== null ? (this.thrown.get(error) ?? error) : error;
+    return this.bodies.original(error);
   }
 
   step<T>(name: string, body: () => Promise<T> | T, options: StepOptions = {}): Promise<T> {
@@ -214,7 +186,7 @@ export class StepJournal implements ActiveExecution {
   }
 
   private begin(ask: Ask): void {
-    if (ask.kind === 'step') this.bodies.push(ask);
+    if (ask.kind === 'step') this.bodies.add(ask);
     else this.waits.add(ask);
   }
 
@@ -252,7 +224,7 @@ export class StepJournal implements ActiveExecution {
     if (fresh !== undefined) return this.deliver(fresh);
     const over = this.waits.takeDue(this.clock.now());
     if (over !== undefined) return this.waitOver(over);
-    if (!this.ports.stopping()) for (const ask of this.bodies.splice(0)) void this.runBody(ask);
+    if (!this.ports.stopping()) this.bodies.start();
     this.rest();
   }
 
@@ -279,7 +251,7 @@ export class StepJournal implements ActiveExecution {
 
   private waitOver(ask: Ask): void {
     if (ask.kind === 'step') {
-      this.bodies.push(ask);
+      this.bodies.add(ask);
     } else {
       this.outbox.push({
         record: { name: ask.name, kind: ask.kind, status: 'completed', alone: true, tries: 0 },
@@ -288,23 +260,6 @@ export class StepJournal implements ActiveExecution {
       });
     }
     this.schedulePump();
-  }
-
-  private async runBody(ask: Ask): Promise<void> {
-    this.inFlight += 1;
-    try {
-      const value = await currentExecution.run(
-        { insideStep: ask.name },
-        async () => await ask.body!(),
-      );
-      if (this.state === 'open')
-        this.keepResult(ask, encode(value, `result of step "${ask.name}"`));
-    } catch (error) {
-      if (this.state === 'open') this.bodyFailed(ask, error);
-    } finally {
-      this.inFlight -= 1;
-      this.schedulePump();
-    }
   }
 
   private keepResult(ask: Ask, value: string): void {
@@ -317,29 +272,9 @@ export class StepJournal implements ActiveExecution {
     });
   }
 
-  private bodyFailed(ask: Ask, error: unknown): void {
-    const policy = retryPolicy(ask.options?.retry, { maxAttempts: 1 }, this.clock.random);
-    ask.tries += 1;
-    const delay = delayBeforeRetry(error, ask.tries, policy);
-    if (delay !== undefined) {
-      ask.due = this.clock.now() + delay;
-      ask.saved = false;
-      this.forgets = true;
-      if (delay > HELD_RETRY_MS) return this.waits.add(ask);
-      this.inFlight += 1;
-      this.clock.startTimer(delay, () => {
-        this.inFlight -= 1;
-        this.bodies.push(ask);
-        this.schedulePump();
-      });
-      return;
-    }
-    this.forgets = true;
-    const stored = serializeError(error);
-    const seen = deserializeError(stored);
-    this.thrown.set(seen, error);
+  private observeError(ask: Ask, stored: string, seen: Error): void {
     this.outbox.push({
-      record: { ...recordOf(ask), status: 'failed', value: JSON.stringify(stored) },
+      record: { ...recordOf(ask), status: 'failed', value: stored },
       durable: false,
       deliver: () => this.fresh.push(() => this.answer(ask, (reply) => reply.reject(seen))),
     });
@@ -365,15 +300,18 @@ export class StepJournal implements ActiveExecution {
 
   private get busy(): boolean {
     return (
-      this.inFlight > 0 || !this.outbox.idle || this.fresh.length > 0 || this.optional.length > 0
+      this.bodies.inFlight > 0 ||
+      !this.outbox.idle ||
+      this.fresh.length > 0 ||
+      this.optional.length > 0
     );
   }
 
   /** Nothing can be delivered or started now: may the activation be dropped? */
   private rest(): void {
-    if (this.inFlight > 0) return this.liveWaits();
+    if (this.bodies.inFlight > 0) return this.liveWaits();
     if (this.busy) return;
-    if (this.bodies.length === 0 && this.waits.size === 0) return; // user code of its own is at work
+    if (this.bodies.first === undefined && this.waits.size === 0) return; // user code of its own is at work
     const before = this.activity;
     // the handler may be about to ask for more: its microtasks are over, give it one macrotask
     afterMacrotask(() => {
@@ -386,7 +324,7 @@ export class StepJournal implements ActiveExecution {
       )
         return;
       if (this.recorded.next !== undefined) return;
-      if (this.bodies.length > 0) return this.finish({ type: 'released' });
+      if (this.bodies.first !== undefined) return this.finish({ type: 'released' });
       void this.suspend();
     });
   }
@@ -429,7 +367,7 @@ export class StepJournal implements ActiveExecution {
 
   /** A recorded outcome has not been asked for. A step that was renamed must block here, before its body runs again. */
   private awaitTheUnasked(): void {
-    if (this.busy || (this.bodies.length === 0 && this.waits.size === 0)) return;
+    if (this.busy || (this.bodies.first === undefined && this.waits.size === 0)) return;
     this.timer = this.clock.startTimer(DIVERGENCE_MS, () => {
       if (
         this.state !== 'open' ||
@@ -437,7 +375,7 @@ export class StepJournal implements ActiveExecution {
         this.asks.has(this.recorded.next.name)
       )
         return;
-      const found = this.bodies[0] ?? this.waits.all()[0];
+      const found = this.bodies.first ?? this.waits.all()[0];
       this.finish({
         type: 'diverged',
         error: this.divergence(
@@ -471,7 +409,7 @@ export class StepJournal implements ActiveExecution {
     this.clock.stopTimer(this.timer);
     this.outbox.close();
     this.waits.clear();
-    this.bodies = [];
+    this.bodies.close();
     this.fresh = [];
     this.optional = [];
   }

@@ -15,7 +15,8 @@ import type { InvokeEvent } from '../interfaces/invoke-event.js';
 import type { TaskDefaults } from '../interfaces/task-options.js';
 import type { Attempt } from './attempt.js';
 import type { Completer } from './completer.js';
-import { StepJournal, type JournalEnd } from './step-journal.js';
+import type { JournalEnd } from './journal-ports.js';
+import { StepJournal } from './step-journal.js';
 import type { ContextClass } from './task-context.js';
 import type { TaskLogs } from './task-logs.js';
 

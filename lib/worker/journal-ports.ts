@@ -1,0 +1,21 @@
+import type { DivergenceError } from '../errors/divergence.error.js';
+import type { RecordWrite } from '../execution/step-record.js';
+
+/** How an activation ends from the inside. */
+export type JournalEnd =
+  { type: 'suspended' | 'released' | 'lost' } | { type: 'diverged'; error: DivergenceError };
+
+export type SuspendReply =
+  { type: 'parked' } | { type: 'lost' } | { type: 'decided'; names: string[] };
+
+/** What a journal needs of the world. */
+export interface JournalPorts {
+  /** Rejects with LeaseLostError, or with what the database refused the content for. */
+  save(records: RecordWrite[]): Promise<void>;
+  suspend(records: RecordWrite[]): Promise<SuspendReply>;
+  /** Whether no new body may start: the worker is shutting down. */
+  stopping(): boolean;
+  end(end: JournalEnd): void;
+  /** A call came from a handler that was dropped: it will never be answered. */
+  lateCall(call: string): void;
+}

@@ -1,0 +1,108 @@
+import type { Clock } from '../common/clock.js';
+import { encode } from '../execution/codec.js';
+import { currentExecution } from '../execution/current-execution.js';
+import { delayBeforeRetry } from '../execution/judge.js';
+import { retryPolicy } from '../execution/retry-policy.js';
+import { deserializeError, serializeError } from '../execution/serialized-error.js';
+import type { Ask } from './ask.js';
+
+/** A step's wait between two tries is held in the process up to this long; a longer one frees the worker. */
+const HELD_RETRY_MS = 1_000;
+
+/** What becomes of a body. */
+export interface BodyPorts {
+  /** @param value JSON text */
+  succeeded(ask: Ask, value: string): void;
+  /** @param stored JSON text
+   *  @param seen the error as the handler gets it, the same on the first run as on a replay */
+  failed(ask: Ask, stored: string, seen: Error): void;
+  /** It is tried again when `ask.due` has come. */
+  later(ask: Ask): void;
+  /** Something started, ended or may be started. */
+  changed(): void;
+}
+
+/** Runs the bodies of steps, and tries them again as their own policies say. */
+export class StepBodies {
+  private waiting: Ask[] = [];
+  private running = 0;
+  private closed = false;
+  /** The errors that bodies threw, by the form that the handler saw. */
+  private readonly thrown = new WeakMap<object, unknown>();
+  /** Whether any body has failed: a failed attempt then has something to forget. */
+  anyFailed = false;
+
+  constructor(
+    private readonly clock: Clock,
+    private readonly ports: BodyPorts,
+  ) {}
+
+  /** Bodies that run, and held waits between two tries. */
+  get inFlight(): number {
+    return this.running;
+  }
+
+  /** The first body that waits to be started. */
+  get first(): Ask | undefined {
+    return this.waiting[0];
+  }
+
+  add(ask: Ask): void {
+    this.waiting.push(ask);
+  }
+
+  start(): void {
+    for (const ask of this.waiting.splice(0)) void this.run(ask);
+  }
+
+  /** The error as it was thrown. */
+  original(error: unknown): unknown {
+    return typeof error === 'object' && error !== null ? (this.thrown.get(error) ?? error) : error;
+  }
+
+  /** Nothing that still runs matters any more. */
+  close(): void {
+    this.closed = true;
+    this.waiting = [];
+  }
+
+  private async run(ask: Ask): Promise<void> {
+    this.running += 1;
+    try {
+      const value = await currentExecution.run(
+        { insideStep: ask.name },
+        async () => await ask.body!(),
+      );
+      if (!this.closed) this.ports.succeeded(ask, encode(value, `result of step "${ask.name}"`));
+    } catch (error) {
+      if (!this.closed) this.failed(ask, error);
+    } finally {
+      this.running -= 1;
+      this.ports.changed();
+    }
+  }
+
+  private failed(ask: Ask, error: unknown): void {
+    this.anyFailed = true;
+    ask.tries += 1;
+    const policy = retryPolicy(ask.options?.retry, { maxAttempts: 1 }, this.clock.random);
+    const delay = delayBeforeRetry(error, ask.tries, policy);
+    if (delay !== undefined) return this.tryAgain(ask, delay);
+    const stored = serializeError(error);
+    const seen = deserializeError(stored);
+    this.thrown.set(seen, error);
+    this.ports.failed(ask, JSON.stringify(stored), seen);
+  }
+
+  private tryAgain(ask: Ask, delay: number): void {
+    ask.due = this.clock.now() + delay;
+    ask.saved = false;
+    if (delay > HELD_RETRY_MS) return this.ports.later(ask);
+    this.running += 1;
+    this.clock.startTimer(delay, () => {
+      this.running -= 1;
+      if (!this.closed) this.add(ask);
+      this.ports.changed();
+    });
+  }
+}
