@@ -11,34 +11,13 @@ import {
   UnknownExecutionError,
   type TaskContext,
 } from '../../lib/index.js';
-import { startApp, type TestApp } from '../support/test-app.js';
-import { createTestDatabase, type TestDatabase } from '../support/test-database.js';
+import { testApps } from '../support/test-app.js';
 
 const ID = '0198c7d2-6f6e-4d8f-9a51-0d6c9f1f2a3b';
 
 describe('bad input', () => {
-  let database: TestDatabase;
-  const apps: TestApp[] = [];
-
-  async function start(
-    options: Omit<Parameters<typeof startApp>[0], 'url'> & { url?: string },
-  ): Promise<TestApp> {
-    const app = await startApp({ url: database.url, ...options });
-    apps.push(app);
-    return app;
-  }
-
-  beforeAll(async () => {
-    database = await createTestDatabase();
-  });
-
-  afterEach(async () => {
-    await Promise.all(apps.splice(0).map((app) => app.close()));
-  });
-
-  afterAll(async () => {
-    await database.drop();
-  });
+  const apps = testApps('all');
+  const { start } = apps;
 
   it('in options is refused at boot, all problems at once', async () => {
     const refused = await start({

@@ -13,31 +13,15 @@ import {
   type TaskEvent,
 } from '../../lib/index.js';
 import { Gate } from '../support/gate.js';
-import { startApp, type TestApp } from '../support/test-app.js';
-import { createTestDatabase, type TestDatabase } from '../support/test-database.js';
+import { testApps } from '../support/test-app.js';
 import { movableClock } from '../support/movable-clock.js';
 import { until } from '../support/until.js';
 
 const quick = { type: 'fixed', delay: 1, jitter: 0 } as const;
 
 describe('an execution', () => {
-  let database: TestDatabase;
-  const apps: TestApp[] = [];
-
-  async function start(options: Omit<Parameters<typeof startApp>[0], 'url'>): Promise<TestApp> {
-    const app = await startApp({ url: database.url, ...options });
-    apps.push(app);
-    return app;
-  }
-
-  beforeEach(async () => {
-    database = await createTestDatabase();
-  });
-
-  afterEach(async () => {
-    await Promise.all(apps.splice(0).map((app) => app.close()));
-    await database.drop();
-  });
+  const apps = testApps();
+  const { start } = apps;
 
   it('X1 runs its handler exactly once, with the payload and the services of the custom context', async () => {
     const greeted: string[] = [];
@@ -168,7 +152,7 @@ describe('an execution', () => {
         return ctx.attempt;
       }
     }
-    const clock = movableClock(database);
+    const clock = movableClock(apps.database);
     const { conductor } = await start({ providers: [Tasks] });
     await clock.install();
     const handle = await conductor.invoke({ name: 'flaky' });
@@ -244,7 +228,7 @@ describe('an execution', () => {
         return ctx.attempt;
       }
     }
-    const clock = movableClock(database);
+    const clock = movableClock(apps.database);
     const { conductor, orchestrator } = await start({ providers: [Tasks] });
     await clock.install();
     const handle = await conductor.invoke({ name: 'limited' });

@@ -1,28 +1,12 @@
 import { Injectable } from '@nestjs/common';
 import { ConductorStoppedError, NoTasksError, Task, type TaskContext } from '../../lib/index.js';
 import { Gate } from '../support/gate.js';
-import { startApp, type TestApp } from '../support/test-app.js';
-import { createTestDatabase, type TestDatabase } from '../support/test-database.js';
+import { testApps, type TestApp } from '../support/test-app.js';
 import { until } from '../support/until.js';
 
 describe('the orchestrator', () => {
-  let database: TestDatabase;
-  const apps: TestApp[] = [];
-
-  async function start(options: Omit<Parameters<typeof startApp>[0], 'url'>): Promise<TestApp> {
-    const app = await startApp({ url: database.url, ...options });
-    apps.push(app);
-    return app;
-  }
-
-  beforeEach(async () => {
-    database = await createTestDatabase();
-  });
-
-  afterEach(async () => {
-    await Promise.all(apps.splice(0).map((app) => app.close()));
-    await database.drop();
-  });
+  const apps = testApps();
+  const { start } = apps;
 
   it('O1 drains chains and retries that are due, and leaves nothing runnable; an empty drain returns at once', async () => {
     const ran: string[] = [];
@@ -97,7 +81,7 @@ describe('the orchestrator', () => {
     gate.open();
     await closing;
     expect(bodies).toEqual(['first']);
-    await expect(database.query(`select * from conductor.worker`)).resolves.toEqual([]);
+    await expect(apps.database.query(`select * from conductor.worker`)).resolves.toEqual([]);
     await expect(first.conductor.get(id)).rejects.toBeInstanceOf(ConductorStoppedError);
     await expect(first.conductor.invoke({ name: 'long' })).rejects.toBeInstanceOf(
       ConductorStoppedError,
@@ -151,7 +135,7 @@ describe('the orchestrator', () => {
         .getActiveResourcesInfo()
         .filter((kind) => /Timeout|TCP|Immediate/.test(kind))
         .sort();
-    await database.query('select 1'); // the test's own connection is not the app's
+    await apps.database.query('select 1'); // the test's own connection is not the app's
     const before = handles();
     const { conductor, orchestrator, app } = await start({ providers: [Tasks] });
     const [sleeper, later] = [
@@ -200,7 +184,7 @@ describe('the orchestrator', () => {
     await app.close();
     expect((reason as Error).message).toMatch(/shutting down/);
     await expect(
-      database.query(`select status, failures, losses from conductor.run where id = $1`, [id]),
+      apps.database.query(`select status, failures, losses from conductor.run where id = $1`, [id]),
     ).resolves.toEqual([{ status: 0, failures: 0, losses: 0 }]);
   });
 
@@ -224,12 +208,12 @@ describe('the orchestrator', () => {
     gate.open();
     await new Promise((resolve) => setImmediate(resolve));
     await expect(
-      database.query(`select status from conductor.run where id = $1`, [id]),
+      apps.database.query(`select status from conductor.run where id = $1`, [id]),
     ).resolves.toEqual([{ status: 1 }]);
-    await expect(database.query(`select stopping from conductor.worker`)).resolves.toEqual([
+    await expect(apps.database.query(`select stopping from conductor.worker`)).resolves.toEqual([
       { stopping: true },
     ]);
-    await expect(database.query(`select 1 from conductor.outcome`)).resolves.toEqual([]);
+    await expect(apps.database.query(`select 1 from conductor.outcome`)).resolves.toEqual([]);
   });
 
   it('refuses to boot as a worker without a task', async () => {

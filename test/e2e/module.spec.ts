@@ -14,8 +14,7 @@ import {
   type ConductorOptionsFactory,
   type TaskContext,
 } from '../../lib/index.js';
-import { startApp, type TestApp } from '../support/test-app.js';
-import { createTestDatabase, type TestDatabase } from '../support/test-database.js';
+import { testApps } from '../support/test-app.js';
 
 @Injectable()
 class EchoTasks {
@@ -26,26 +25,8 @@ class EchoTasks {
 }
 
 describe('ConductorModule', () => {
-  let database: TestDatabase;
-  const apps: { close(): Promise<void> }[] = [];
-
-  async function start(options: Omit<Parameters<typeof startApp>[0], 'url'>): Promise<TestApp> {
-    const app = await startApp({ url: database.url, ...options });
-    apps.push(app);
-    return app;
-  }
-
-  beforeAll(async () => {
-    database = await createTestDatabase();
-  });
-
-  afterEach(async () => {
-    await Promise.all(apps.splice(0).map((app) => app.close()));
-  });
-
-  afterAll(async () => {
-    await database.drop();
-  });
+  const apps = testApps('all');
+  const { start } = apps;
 
   it('finds handlers on controllers as well as on providers', async () => {
     @Controller()
@@ -154,7 +135,7 @@ describe('ConductorModule', () => {
 
   it('takes its options from a factory, from a class, and from a provider of another module', async () => {
     const options = (): ConductorModuleOptions => ({
-      connection: { url: database.url },
+      connection: { url: apps.database.url },
       schema: 'async_forms',
       autoStart: false,
     });
@@ -181,7 +162,7 @@ describe('ConductorModule', () => {
         providers: [EchoTasks],
       }).compile();
       await module.init();
-      apps.push(module);
+      apps.keep(module);
       await expect(module.get(Conductor).invoke({ name: 'echo' }, 1)).resolves.toMatchObject({
         outcome: 'created',
       });
@@ -191,7 +172,7 @@ describe('ConductorModule', () => {
   it('connects to where the app’s own DataSource does, and never shows it its entities', async () => {
     const typeorm = TypeOrmModule.forRoot({
       type: 'postgres',
-      url: database.url,
+      url: apps.database.url,
       synchronize: true,
       dropSchema: true,
       entities: [],
@@ -201,7 +182,7 @@ describe('ConductorModule', () => {
       providers: [EchoTasks],
     }).compile();
     await module.init();
-    apps.push(module);
+    apps.keep(module);
     const conductor = module.get(Conductor);
     await expect(
       conductor.invokeAndWait({ name: 'echo' }, 'shared', { timeout: '20s' }),

@@ -1,7 +1,6 @@
 import { Injectable, Module } from '@nestjs/common';
 import { Step, Task, type TaskContext } from '../../lib/index.js';
-import { startApp, type TestApp } from '../support/test-app.js';
-import { createTestDatabase, type TestDatabase } from '../support/test-database.js';
+import { testApps } from '../support/test-app.js';
 import { movableClock } from '../support/movable-clock.js';
 import { until } from '../support/until.js';
 
@@ -9,23 +8,8 @@ const quick = { type: 'fixed', delay: 1, jitter: 0 } as const;
 const tenTimes = { retry: { maxAttempts: 10, backoff: quick } };
 
 describe('a step', () => {
-  let database: TestDatabase;
-  const apps: TestApp[] = [];
-
-  async function start(options: Omit<Parameters<typeof startApp>[0], 'url'>): Promise<TestApp> {
-    const app = await startApp({ url: database.url, ...options });
-    apps.push(app);
-    return app;
-  }
-
-  beforeEach(async () => {
-    database = await createTestDatabase();
-  });
-
-  afterEach(async () => {
-    await Promise.all(apps.splice(0).map((app) => app.close()));
-    await database.drop();
-  });
+  const apps = testApps();
+  const { start } = apps;
 
   it('S1 runs once and is remembered, whatever fails after it: 5 → 6 → 12 → 9', async () => {
     const bodies: string[] = [];
@@ -128,7 +112,7 @@ describe('a step', () => {
           .catch((error: Error) => `${before} ${error.message}`);
       }
     }
-    const clock = movableClock(database);
+    const clock = movableClock(apps.database);
     const { conductor, orchestrator } = await start({
       providers: [Tasks],
       queues: { default: { concurrency: 1 } },
@@ -315,7 +299,7 @@ describe('a step', () => {
     );
     expect(most).toBe(50);
     // rows of one statement share its time
-    const [row] = await database.query<{ statements: string }>(
+    const [row] = await apps.database.query<{ statements: string }>(
       `select count(distinct recorded_at) as statements from conductor.step where execution_id = $1`,
       [handle.id],
     );

@@ -1,28 +1,12 @@
 import { Injectable } from '@nestjs/common';
 import { Task, type TaskContext } from '../../lib/index.js';
-import { startApp, type TestApp } from '../support/test-app.js';
-import { createTestDatabase, type TestDatabase } from '../support/test-database.js';
+import { testApps } from '../support/test-app.js';
 import { movableClock } from '../support/movable-clock.js';
 import { until } from '../support/until.js';
 
 describe('a sleep', () => {
-  let database: TestDatabase;
-  const apps: TestApp[] = [];
-
-  async function start(options: Omit<Parameters<typeof startApp>[0], 'url'>): Promise<TestApp> {
-    const app = await startApp({ url: database.url, ...options });
-    apps.push(app);
-    return app;
-  }
-
-  beforeEach(async () => {
-    database = await createTestDatabase();
-  });
-
-  afterEach(async () => {
-    await Promise.all(apps.splice(0).map((app) => app.close()));
-    await database.drop();
-  });
+  const apps = testApps();
+  const { start } = apps;
 
   it('W1 frees the worker and goes on after its time, not before', async () => {
     const seen: string[] = [];
@@ -35,7 +19,7 @@ describe('a sleep', () => {
         await ctx.step('after', () => seen.push('after'));
       }
     }
-    const clock = movableClock(database);
+    const clock = movableClock(apps.database);
     const { conductor, orchestrator } = await start({ providers: [Tasks] });
     await clock.install();
     const handle = await conductor.invoke({ name: 'sleeper' });
@@ -77,7 +61,7 @@ describe('a sleep', () => {
         return 'awake';
       }
     }
-    const clock = movableClock(database);
+    const clock = movableClock(apps.database);
     const { conductor, orchestrator } = await start({
       providers: [Tasks],
       queues: { default: { concurrency: 1 } },
@@ -104,7 +88,7 @@ describe('a sleep', () => {
         return 'awake';
       }
     }
-    const clock = movableClock(database);
+    const clock = movableClock(apps.database);
     const first = await start({ providers: [Tasks] });
     await clock.install();
     const { id } = await first.conductor.invoke({ name: 'sleeper' });

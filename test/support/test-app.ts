@@ -11,6 +11,7 @@ import {
   Orchestrator,
   type ConductorModuleOptions,
 } from '../../lib/index.js';
+import { createTestDatabase, type TestDatabase } from './test-database.js';
 
 export interface TestApp {
   app: INestApplicationContext;
@@ -58,5 +59,43 @@ export async function startApp({
     conductor: app.get(Conductor),
     orchestrator: app.get(Orchestrator),
     close: () => app.close(),
+  };
+}
+
+export interface TestApps {
+  readonly database: TestDatabase;
+  start: (options: Omit<TestAppOptions, 'url'> & { url?: string }) => Promise<TestApp>;
+  /** Has an app closed after the test. */
+  keep: (app: { close(): Promise<void> }) => void;
+}
+
+/** A database for each test of a file, or one for all of them, and apps that are closed after each test. */
+export function testApps(database: 'each' | 'all' = 'each'): TestApps {
+  let current: TestDatabase;
+  const apps: { close(): Promise<void> }[] = [];
+  const open = async () => {
+    current = await createTestDatabase();
+  };
+  const close = () => Promise.all(apps.splice(0).map((app) => app.close()));
+  const drop = () => current.drop();
+
+  if (database === 'all') beforeAll(open);
+  else beforeEach(open);
+  afterEach(async () => {
+    await close();
+    if (database === 'each') await drop();
+  });
+  if (database === 'all') afterAll(drop);
+
+  return {
+    get database() {
+      return current;
+    },
+    async start(options) {
+      const app = await startApp({ url: current.url, ...options });
+      apps.push(app);
+      return app;
+    },
+    keep: (app) => void apps.push(app),
   };
 }
