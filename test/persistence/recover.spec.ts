@@ -130,6 +130,16 @@ describe('recovery', () => {
     await expect(db.run(id!)).resolves.toMatchObject({ status: 1, losses: 0 });
   });
 
+  it('is done by a newcomer at once where another worker has been beating all the while', async () => {
+    const victim = await db.worker(LEASE_MS);
+    const [id] = await db.enqueue(task);
+    await db.claimOne(victim, task);
+    await lapse();
+    const newcomer = await db.worker(LEASE_MS);
+    await expect(db.workers.recover(newcomer)).resolves.toMatchObject([{ workerId: victim, recovered: 1 }]);
+    await expect(db.run(id!)).resolves.toMatchObject({ status: 0, losses: 1 });
+  });
+
   it('reaps nobody within a lease of the server’s start', async () => {
     const lease = 20 * 24 * 3_600_000; // a test's server has not been up for so long
     const patient = await db.worker(lease);

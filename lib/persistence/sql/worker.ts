@@ -1,6 +1,10 @@
 import { statusCode as status } from '../../execution/execution-status.js';
 import { sqlFunction } from './sql-function.js';
 
+/** A newcomer inherits how long the database is known to have answered from whoever has been beating all the while. Without
+ *  that, nobody would ever be old enough to recover the dead where workers are replaced faster than a lease (measured: executions
+ *  claimable 16.8 s after the last beat instead of 3 s, with kills every 1.5 s and a lease of 2 s). After an outage every beat
+ *  is older than half a lease, so nothing is inherited. */
 export const registerWorker = sqlFunction({
   name: 'register_worker',
   parameters: ['p_host text', 'p_pid int', 'p_lease_ms int'],
@@ -11,7 +15,10 @@ declare
   made int;
 begin
   insert into ${s}.worker (beat_at, steady_since, started_at, lease_ms, host, pid)
-  values (ts, ts, ts, p_lease_ms, p_host, p_pid) returning id into made;
+  select ts, coalesce(min(w.steady_since), ts), ts, p_lease_ms, p_host, p_pid
+  from ${s}.worker w
+  where not w.dead and w.lease_ms <= p_lease_ms and w.beat_at > ts - w.lease_ms * interval '0.5 ms'
+  returning id into made;
   return made;
 end`,
 });
