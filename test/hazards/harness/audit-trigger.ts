@@ -1,0 +1,99 @@
+import type { Query } from './cluster.js';
+
+/** A change that Postgres accepted. What was rolled back left nothing here. */
+export interface Change {
+  /** Taken under the lock of the execution's row, so it orders an execution's changes as they took effect. */
+  seq: number;
+  /** Milliseconds since 1970 by the server's clock. */
+  at: number;
+  txid: string;
+  /** The engine's function that was called, such as `settle`. */
+  statement: string | null;
+  subject: 'run' | 'outcome' | 'step';
+  op: 'insert' | 'update' | 'delete';
+  execution: string;
+  token: string | null;
+  oldToken: string | null;
+  workerId: number | null;
+  oldWorkerId: number | null;
+  /** A status of an execution, or of a record where the subject is a step. */
+  status: number | null;
+  oldStatus: number | null;
+  claims: number | null;
+  losses: number | null;
+  oldLosses: number | null;
+  /** Of a step. */
+  name: string | null;
+  value: string | null;
+}
+
+const recordChange = (name: string, columns: Record<string, string>) =>
+  `create function audit.${name}() returns trigger language plpgsql as $body$
+   begin
+     insert into audit.change (txid, statement, subject, op, ${Object.keys(columns).join(', ')})
+     values (pg_current_xact_id()::text, substring(current_query() from '\\.([a-z_]+)\\('), tg_table_name, lower(tg_op),
+             ${Object.values(columns).join(', ')});
+     return null;
+   end $body$`;
+
+/** Watches the conductor's tables, which have to exist, from now on. */
+export async function installAudit(query: Query, schema = 'conductor'): Promise<void> {
+  await query('create schema audit');
+  await query(
+    `create table audit.change (
+       seq bigint generated always as identity primary key,
+       at timestamptz not null default clock_timestamp(),
+       txid text not null, statement text, subject text not null, op text not null, execution uuid not null,
+       token uuid, old_token uuid, worker_id int, old_worker_id int, status smallint, old_status smallint,
+       claims int, losses int, old_losses int, name text, value text)`,
+  );
+  await query(
+    recordChange('run_changed', {
+      execution: 'coalesce(new.id, old.id)',
+      token: 'new.token',
+      old_token: 'old.token',
+      worker_id: 'new.worker_id',
+      old_worker_id: 'old.worker_id',
+      status: 'new.status',
+      old_status: 'old.status',
+      claims: 'coalesce(new.claims, old.claims)',
+      losses: 'new.losses',
+      old_losses: 'old.losses',
+    }),
+  );
+  await query(
+    recordChange('outcome_changed', {
+      execution: 'coalesce(new.id, old.id)',
+      token: 'coalesce(new.token, old.token)',
+      status: 'new.status',
+      old_status: 'old.status',
+      claims: 'coalesce(new.claims, old.claims)',
+    }),
+  );
+  await query(
+    recordChange('step_changed', {
+      execution: 'coalesce(new.execution_id, old.execution_id)',
+      token: 'coalesce(new.token, old.token)',
+      old_token: 'old.token',
+      status: 'new.status',
+      old_status: 'old.status',
+      name: 'coalesce(new.name, old.name)',
+      value: 'new.value::text',
+    }),
+  );
+  for (const table of ['run', 'outcome', 'step']) {
+    await query(
+      `create trigger audit after insert or update or delete on "${schema}".${table}
+       for each row execute function audit.${table}_changed()`,
+    );
+  }
+}
+
+export function readChanges(query: Query): Promise<Change[]> {
+  return query<Change>(
+    `select seq::float8, extract(epoch from at)::float8 * 1000 as at, txid, statement, subject, op, execution, token,
+            old_token as "oldToken", worker_id as "workerId", old_worker_id as "oldWorkerId", status,
+            old_status as "oldStatus", claims, losses, old_losses as "oldLosses", name, value
+     from audit.change order by seq`,
+  );
+}

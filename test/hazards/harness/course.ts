@@ -1,0 +1,126 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { installAudit } from './audit-trigger.js';
+import { openClient, type Client } from './client.js';
+import { Cluster, type ClusterOptions } from './cluster.js';
+import { feed } from './feed.js';
+import { Fleet, type FleetSize } from './fleet.js';
+import { readRecords, readRest, type History, type Rest } from './history.js';
+import { createLedger } from './ledger.js';
+import type { Load } from './load.js';
+import type { Random } from './random.js';
+import { buildWorker } from './worker-build.js';
+
+const CONVERGE_WITHIN_MS = 60_000;
+const LOOK_EVERY_MS = 100;
+
+/** What a run is made of, beside its faults. */
+export interface Course<P> extends ClusterOptions, FleetSize {
+  load: Load<P>;
+  executions: number;
+  /** How long the fault phase lasts; the executions are asked for evenly over it. */
+  spanMs: number;
+  /** Executions that each worker runs at once. */
+  concurrency: number;
+}
+
+export interface Fault {
+  /** Numbers, in the database, of the workers it hit. */
+  workers: { id: number }[];
+  /** Executions that were running where it hit. */
+  owned: string[];
+}
+
+/** Where faults are injected. */
+export interface Site {
+  cluster: Cluster;
+  fleet: Fleet;
+  random: Random;
+  log: (line: string) => void;
+}
+
+export interface Ran<F> {
+  history: History;
+  faults: F[];
+  /** What kept the run from taking its course. */
+  problems: string[];
+}
+
+/** Two phases: faults while the load is fed, then none, until everything has come to rest. */
+export async function run<P, F extends Fault>(
+  course: Course<P>,
+  random: Random,
+  log: (line: string) => void,
+  inject: (site: Site) => Promise<F[]>,
+): Promise<Ran<F>> {
+  const { load, executions, spanMs, workers, spares, concurrency, fsync } = course;
+  const plan = load.plan(executions, random.branch());
+  const build = await buildWorker();
+  const cluster = await Cluster.open({ fsync });
+  const { engineUrl, ledgerUrl } = cluster;
+  const fleet = new Fleet({ workers, spares }, build.main, {
+    engineUrl,
+    ledgerUrl,
+    load: load.id,
+    concurrency,
+  });
+  let client: Client | undefined;
+  try {
+    client = await openClient(engineUrl);
+    await installAudit(cluster.engine);
+    await createLedger(cluster.ledger);
+    await fleet.ready();
+    log(`${workers} workers are up; ${executions} executions follow over ${spanMs / 1_000} s`);
+    const site = { cluster, fleet, random: random.branch(), log };
+    const [fed, faults] = await Promise.all([
+      feed(client.conductor, load, plan, spanMs),
+      inject(site),
+    ]);
+    log(`${fed.accepted.length} are accepted, the faults are over`);
+    await fleet.ready();
+    const converged = await converge(cluster, fleet);
+    log(converged ? 'all is at rest' : 'gave up waiting for rest');
+    const rest = await readRest(cluster);
+    const livePids = fleet.pids;
+    await fleet.shutDown();
+    const { rejections } = fleet;
+    await client.close();
+    client = undefined;
+    return {
+      faults,
+      history: {
+        load,
+        accepted: fed.accepted,
+        ...(await readRecords(cluster)),
+        rest,
+        livePids,
+        hitWorkers: faults.flatMap((fault) => fault.workers.map(({ id }) => id)),
+        deadlocks: await cluster.deadlocks(),
+        ends: await fleet.ends(),
+        rejections,
+      },
+      problems: [
+        ...fed.refused.map((refusal) => `invoke refused: ${refusal}`),
+        ...(converged ? [] : [`did not converge within ${CONVERGE_WITHIN_MS / 1_000} s`]),
+      ],
+    };
+  } finally {
+    await fleet.killAll();
+    await client?.close();
+    await cluster.close();
+    await build.remove();
+  }
+}
+
+/** Whether all work ended and every dead worker was struck off in time. */
+async function converge(cluster: Cluster, fleet: Fleet): Promise<boolean> {
+  const end = performance.now() + CONVERGE_WITHIN_MS;
+  while (performance.now() < end) {
+    if (isAtRest(await readRest(cluster), fleet)) return true;
+    await pause(LOOK_EVERY_MS);
+  }
+  return false;
+}
+
+function isAtRest({ runs, workers }: Rest, { pids }: Fleet): boolean {
+  return runs.length === 0 && workers.every(({ pid }) => pids.includes(pid));
+}

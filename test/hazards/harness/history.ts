@@ -1,0 +1,80 @@
+import type { Change } from './audit-trigger.js';
+import { readChanges } from './audit-trigger.js';
+import type { Cluster } from './cluster.js';
+import type { LedgerRow } from './ledger.js';
+import { readLedger } from './ledger.js';
+import type { Load, Planned } from './load.js';
+import type { ProcessEnd } from './worker-process.js';
+
+export interface OutcomeRow {
+  execution: string;
+  status: number;
+  claims: number;
+  failures: number;
+  losses: number;
+  /** Decoded; the loads' results are plain JSON. */
+  result: unknown;
+  error: { code?: string; message?: string } | null;
+}
+
+/** What is in the engine's tables once a run has converged. */
+export interface Rest {
+  /** Executions that are not finished. */
+  runs: { execution: string; status: number; workerId: number | null }[];
+  workers: { id: number; pid: number }[];
+}
+
+/** All that is known of a run when it is over. Plain values: the invariants read nothing else. */
+export interface History<P = unknown> {
+  load: Load<P>;
+  accepted: Planned<P>[];
+  outcomes: OutcomeRow[];
+  changes: Change[];
+  ledger: LedgerRow[];
+  rest: Rest;
+  /** Processes that were up when `rest` was read. */
+  livePids: number[];
+  /** Numbers, in the database, of the workers that a fault hit: only these may lose their lease. */
+  hitWorkers: number[];
+  deadlocks: number;
+  ends: ProcessEnd[];
+  rejections: string[];
+}
+
+export async function readRest({ engine }: Cluster): Promise<Rest> {
+  return {
+    runs: await engine(
+      `select id as execution, status, worker_id as "workerId" from conductor.run order by id`,
+    ),
+    workers: await engine(`select id, pid from conductor.worker order by id`),
+  };
+}
+
+export async function readRecords({
+  engine,
+  ledger,
+}: Cluster): Promise<Pick<History, 'outcomes' | 'changes' | 'ledger'>> {
+  return {
+    outcomes: await engine(
+      `select id as execution, status, claims, failures, losses, result, error from conductor.outcome`,
+    ),
+    changes: await readChanges(engine),
+    ledger: await readLedger(ledger),
+  };
+}
+
+export function byExecution<T extends { execution: string }>(rows: T[]): Map<string, T[]> {
+  return grouped(rows, ({ execution }) => execution);
+}
+
+/** Each group in the order of its rows. */
+export function grouped<T>(rows: T[], keyOf: (row: T) => string): Map<string, T[]> {
+  const groups = new Map<string, T[]>();
+  for (const row of rows) {
+    const key = keyOf(row);
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, [row]);
+    else group.push(row);
+  }
+  return groups;
+}

@@ -1,0 +1,63 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { statusCode } from '../../../lib/execution/execution-status.js';
+import type { Cluster, Query } from './cluster.js';
+import type { Fleet } from './fleet.js';
+import type { Random } from './random.js';
+import type { WorkerProcess } from './worker-process.js';
+
+/** A SIGKILL, and what it hit. */
+export interface Kill {
+  pid: number;
+  /** Milliseconds since 1970; the server runs on this machine and has the same clock. */
+  at: number;
+  /** The process's rows in the database, and when each was last renewed. None: it had not registered yet. */
+  workers: { id: number; beatAt: number }[];
+  /** Executions that it was running. */
+  owned: string[];
+}
+
+export interface KillPlan {
+  count: number;
+  /** The shortest and the longest time from one to the next, and to the first. */
+  pauseMs: [number, number];
+}
+
+/** Kills one serving worker after the other, each at random, and replaces each at once. */
+export async function killWorkers(
+  cluster: Cluster,
+  fleet: Fleet,
+  { count, pauseMs }: KillPlan,
+  random: Random,
+  log: (line: string) => void,
+): Promise<Kill[]> {
+  const kills: Kill[] = [];
+  let due = performance.now();
+  while (kills.length < count) {
+    due += random.integer(...pauseMs);
+    await pause(Math.max(0, due - performance.now()));
+    const victim = random.pick(fleet.serving.length > 0 ? fleet.serving : fleet.workers);
+    const at = Date.now();
+    await victim.kill();
+    fleet.replace(victim);
+    const kill = await whatItHit(cluster.engine, victim, at);
+    kills.push(kill);
+    log(`kill ${kills.length} of ${count}: pid ${kill.pid} with ${kill.owned.length} running`);
+  }
+  return kills;
+}
+
+/** Read after the process is gone: nothing of its own changes these rows any more, and its lease has not lapsed yet. */
+async function whatItHit(query: Query, { pid }: WorkerProcess, at: number): Promise<Kill> {
+  const rows = await query<{ id: number; beatAt: number; owned: string[] }>(
+    `select w.id, extract(epoch from w.beat_at)::float8 * 1000 as "beatAt",
+            array(select r.id::text from conductor.run r where r.worker_id = w.id and r.status = $2) as owned
+     from conductor.worker w where w.pid = $1`,
+    [pid, statusCode.running],
+  );
+  return {
+    pid,
+    at,
+    workers: rows.map(({ id, beatAt }) => ({ id, beatAt })),
+    owned: rows.flatMap(({ owned }) => owned),
+  };
+}

@@ -1,0 +1,40 @@
+import type pg from 'pg';
+import type { Query } from './cluster.js';
+
+/** A body that began, as it wrote it down itself. */
+export interface Effect {
+  execution: string;
+  step: string;
+  /** The attempt that it ran in: the execution's fence. */
+  claim: number;
+  /** Names this run of the body. */
+  effect: string;
+}
+
+/** Milliseconds since 1970 by the server's clock, which the audit uses too. */
+export type LedgerRow = Effect & { pid: number; at: number };
+
+/** No unique key anywhere: what runs twice shall be seen twice. */
+export async function createLedger(query: Query): Promise<void> {
+  await query(
+    `create table effect (
+       execution uuid not null, step text not null, claim int not null, effect uuid not null, pid int not null,
+       at timestamptz not null default clock_timestamp())`,
+  );
+}
+
+export async function insertEffect(
+  pool: pg.Pool,
+  { execution, step, claim, effect }: Effect,
+): Promise<void> {
+  await pool.query(
+    `insert into effect (execution, step, claim, effect, pid) values ($1, $2, $3, $4, $5)`,
+    [execution, step, claim, effect, process.pid],
+  );
+}
+
+export function readLedger(query: Query): Promise<LedgerRow[]> {
+  return query<LedgerRow>(
+    `select execution, step, claim, effect, pid, extract(epoch from at)::float8 * 1000 as at from effect order by at`,
+  );
+}

@@ -1,0 +1,31 @@
+import type { TaskContract } from '../../../lib/index.js';
+import type { Random } from './random.js';
+
+/** One execution to be asked for. */
+export interface Planned<P = unknown> {
+  id: string;
+  payload: P;
+}
+
+/** A body that the load's task runs once an execution, unless something goes wrong. */
+export interface Body {
+  /** The name it is recorded under. */
+  step: string;
+  /** How often it may run in one claim. */
+  tries: number;
+}
+
+/** What a load asks for, and what must come of it. */
+export interface Load<P = unknown> {
+  /** Tells the worker which tasks to have. */
+  id: 'A';
+  description: string;
+  task: TaskContract;
+  /** The bodies that leave a row in the ledger. */
+  bodies: Body[];
+  plan(count: number, random: Random): Planned<P>[];
+  /** The failures that this payload brings about, each one handled by another attempt. */
+  failuresOf(payload: P): number;
+  /** What is wrong with an execution's result, given what its steps recorded. */
+  problemWith(payload: P, result: unknown, recorded: Map<string, unknown>): string | undefined;
+}

@@ -1,0 +1,38 @@
+/** What a run of a hazard is made with. */
+export interface Conditions {
+  /** Every random choice of the run comes from it. */
+  seed: number;
+  log: (line: string) => void;
+}
+
+/** What a run came to: one row of the report. */
+export interface Figures {
+  id: string;
+  /** The work that was under way, and where it differs from the load of that letter. */
+  load: string;
+  /** Acknowledged executions without their outcome, or without the right one. */
+  lost: number;
+  /** Bodies that ran again after they were recorded, and records without a body. */
+  doubled: number;
+  /** Writes that were accepted from an attempt no longer authorised. */
+  stale: number;
+  /** As Postgres counts them. */
+  deadlocks: number;
+  faultsInjected: number;
+  /** Those that hit a process with running executions. */
+  faultsUnderLoad: number;
+  /** From a dead worker's last heartbeat until its executions could be claimed again; null where nothing had to be. */
+  recoveryP99Ms: number | null;
+  recoveryMaxMs: number | null;
+  met: boolean;
+  seed: number;
+  /** Why it was not met: every violation of an invariant and every target missed. */
+  problems: string[];
+}
+
+/** One danger, and what must hold in it. */
+export interface Hazard {
+  id: string;
+  title: string;
+  run: (conditions: Conditions) => Promise<Figures>;
+}

@@ -1,0 +1,29 @@
+import { Module, type DynamicModule, type Provider } from '@nestjs/common';
+import { ConductorModule } from '../../../lib/index.js';
+import type { Load } from '../harness/load.js';
+import { LEDGER_URL, LedgerWriter } from './ledger-writer.js';
+import { OrderSteps, OrderTasks } from './load-a.tasks.js';
+import { conductorOptions, type WorkerSettings } from './settings.js';
+
+const providersOf: Record<Load['id'], Provider[]> = {
+  A: [OrderTasks, OrderSteps],
+};
+
+@Module({})
+export class WorkerModule {
+  static with({ engineUrl, ledgerUrl, load, concurrency }: WorkerSettings): DynamicModule {
+    return {
+      module: WorkerModule,
+      imports: [
+        ConductorModule.forRoot(
+          conductorOptions(engineUrl, {
+            role: 'worker',
+            autoStart: false,
+            queues: { default: { concurrency } },
+          }),
+        ),
+      ],
+      providers: [{ provide: LEDGER_URL, useValue: ledgerUrl }, LedgerWriter, ...providersOf[load]],
+    };
+  }
+}
