@@ -1,4 +1,5 @@
 import { v4 as randomUuid } from 'uuid';
+import { until } from '../support/until.js';
 import { completed, failure, openWait, record, Statements } from '../support/persistence.js';
 import type { TaskIds } from '../../lib/persistence/repositories/task.repository.js';
 
@@ -165,6 +166,46 @@ describe('a claim', () => {
       ['before', false],
       ['after', true],
     ]);
+  });
+
+  it('after an attempt that was only given back has its step errors still', async () => {
+    await db.enqueue(task);
+    const first = await db.claimOne(worker, task);
+    await db.save(first, [
+      record('caught', { seq: 1, status: 'failed', value: '{}' }),
+      record('after', { seq: 2 }),
+    ]);
+    await db.settle([first], { type: 'released' }, true);
+    const { executions } = await db.claim(worker, [task], 1);
+    expect(executions[0]!.records.map(({ name, optional }) => [name, optional])).toEqual([
+      ['caught', false],
+      ['after', false],
+    ]);
+  });
+
+  it('in flight keeps its worker from being struck off', async () => {
+    const leaving = await db.worker();
+    const [id] = await db.enqueue(task);
+    const claiming = db.database.ownClient();
+    await claiming.connect();
+    try {
+      await claiming.query('begin');
+      await claiming.query(
+        `select * from conductor.claim(${leaving}, '${randomUuid()}', '{${task.taskId}}', '{${task.queueId}}', '{${task.queueId}}', '{1}', 0)`,
+      );
+      const struckOff = db.workers.deregister(leaving);
+      await until(async () => {
+        const [row] = await db.test.query<{ n: string }>(
+          `select count(*) as n from pg_stat_activity where wait_event_type = 'Lock' and query like '%deregister_worker%' and datname = current_database()`,
+        );
+        return row!.n !== '0';
+      });
+      await claiming.query('commit');
+      await expect(struckOff).resolves.toBe(false);
+    } finally {
+      await claiming.end();
+    }
+    await expect(db.run(id!)).resolves.toMatchObject({ status: 1, worker_id: leaving });
   });
 
   it('follows an enqueue that is idempotent by id, also within a statement, side by side, and after the end', async () => {

@@ -63,8 +63,8 @@ describe('the fence', () => {
     await expect(
       db.steps.save(
         [
-          { ...stale, records: [record('of the stale one')] },
-          { ...current, records: [record('of the current one')] },
+          { ...stale, records: [record('same name')] },
+          { ...current, records: [record('same name')] },
         ],
         () => false,
       ),

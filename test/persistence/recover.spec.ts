@@ -136,7 +136,9 @@ describe('recovery', () => {
     await db.claimOne(victim, task);
     await lapse();
     const newcomer = await db.worker(LEASE_MS);
-    await expect(db.workers.recover(newcomer)).resolves.toMatchObject([{ workerId: victim, recovered: 1 }]);
+    await expect(db.workers.recover(newcomer)).resolves.toMatchObject([
+      { workerId: victim, recovered: 1 },
+    ]);
     await expect(db.run(id!)).resolves.toMatchObject({ status: 0, losses: 1 });
   });
 

@@ -204,7 +204,8 @@ function view(execution: ExecutionEntity, lastFailure: SerializedError | undefin
     task: execution.task.name,
     queue: execution.task.queue.name,
     status,
-    attempt: state.failures + (status === 'failed' && state.failures > 0 ? 0 : 1),
+    // a failed one has its last attempt among its failures, unless that was lost with its process
+    attempt: state.failures + (status === 'failed' && error?.code !== 'WORKER_LOST' ? 0 : 1),
     losses: state.losses,
     priority: execution.priority,
     createdAt: execution.createdAt,

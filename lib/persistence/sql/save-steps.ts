@@ -41,7 +41,7 @@ export const upsertRecords = (s: string, asked: string, held: string) => `
           tries = excluded.tries, value = excluded.value,
           due_at = case when o.kind = ${recordKind.sleep} then o.due_at else excluded.due_at end
       where o.status = ${recordStatus.open} and o.seq is null
-    returning o.execution_id, o.name`;
+    returning o.execution_id, o.token, o.name`;
 
 /** Writes many executions' records in one statement; returns only what was not written, with the reason. */
 export const saveSteps = sqlFunction({
@@ -61,6 +61,6 @@ begin
               when exists (select 1 from ${s}.run r where r.id = a.id and r.token = a.token) then ${reportCode.busy}
               else ${reportCode.lost} end
   from asked a
-  where not exists (select 1 from saved v where v.execution_id = a.id and v.name = a.name);
+  where not exists (select 1 from saved v where v.execution_id = a.id and v.token = a.token and v.name = a.name);
 end`,
 });

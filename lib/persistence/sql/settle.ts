@@ -62,7 +62,7 @@ begin
     on conflict do nothing),
   forgotten as (
     delete from ${s}.step f using held h
-    where h.forget and f.execution_id = h.id and f.kind = ${recordKind.step} and f.status <> ${recordStatus.completed}
+    where h.forget and h.outcome in (${code.retry}, ${code.failed}) and f.execution_id = h.id and f.kind = ${recordKind.step} and f.status <> ${recordStatus.completed}
     returning f.execution_id, f.seq),
   loosened as (
     update ${s}.step o set optional = true

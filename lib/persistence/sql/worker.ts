@@ -30,8 +30,8 @@ export const beatRow = { alive: 0, orphan: 1 } as const;
  *  live row, never an upsert: no row returned means that this worker was reaped and must begin anew.
  *
  *  `alive` bears how long it is until something can be claimed and whether a worker's lease has lapsed. Each `orphan` is a
- *  row that this worker owns without knowing it, as after a claim whose reply was lost. A gap of more than half a lease
- *  between two beats starts `steady_since` anew (see recover). */
+ *  row that this worker owns without knowing it, as after a claim whose reply was lost. A gap of more than half of
+ *  anybody's lease between two beats starts `steady_since` anew (see recover). */
 export const heartbeat = sqlFunction({
   name: 'heartbeat',
   parameters: ['p_worker int', 'p_tasks int[]', 'p_ids uuid[]', 'p_tokens uuid[]'],
@@ -40,10 +40,12 @@ export const heartbeat = sqlFunction({
 #variable_conflict use_column
 declare
   ts timestamptz := ${s}.clock();
+  shortest int;
 begin
+  select min(w.lease_ms) into shortest from ${s}.worker w where not w.dead;
   update ${s}.worker w
   set beat_at = ts,
-      steady_since = case when ts - w.beat_at > w.lease_ms * interval '0.5 ms' then ts else w.steady_since end
+      steady_since = case when ts - w.beat_at > shortest * interval '0.5 ms' then ts else w.steady_since end
   where w.id = p_worker and not w.dead;
   if not found then return; end if;
 
@@ -82,14 +84,19 @@ export const announceStop = sqlFunction({
   body: (s) => `update ${s}.worker set stopping = true where id = p_worker returning id`,
 });
 
-/** Strikes a worker off that runs nothing any more. With rows left it stays until its lease lapses, and recovery ends it. */
+/** Strikes a worker off that runs nothing any more. With rows left it stays until its lease lapses, and recovery ends it.
+ *  Two statements: a claim in flight holds the worker's row, and only a snapshot taken after it sees what it claimed. Rows
+ *  whose worker is gone would never be found again. */
 export const deregisterWorker = sqlFunction({
   name: 'deregister_worker',
   parameters: ['p_worker int'],
   returns: 'setof int',
-  language: 'sql',
   body: (s) => `
-delete from ${s}.worker w
-where w.id = p_worker and not exists (select 1 from ${s}.run r where r.worker_id = p_worker and r.status = ${status.running})
-returning w.id`,
+begin
+  perform 1 from ${s}.worker w where w.id = p_worker for update;
+  return query
+    delete from ${s}.worker w
+    where w.id = p_worker and not exists (select 1 from ${s}.run r where r.worker_id = p_worker and r.status = ${status.running})
+    returning w.id;
+end`,
 });

@@ -1,0 +1,200 @@
+import pg from 'pg';
+import { v7 as orderedUuid } from 'uuid';
+import type { NewExecution } from '../../lib/persistence/repositories/execution.repository.js';
+import type { TaskIds } from '../../lib/persistence/repositories/task.repository.js';
+import { StatementFailure } from '../../lib/persistence/statement.js';
+import { inForeignTransaction, somebodyWaits } from '../support/foreign-session.js';
+import { freezeClock } from '../support/frozen-clock.js';
+import { failure, Statements } from '../support/persistence.js';
+import { until } from '../support/until.js';
+
+describe('enqueue', () => {
+  let db: Statements;
+  let task: TaskIds;
+  let worker: number;
+
+  beforeAll(async () => {
+    db = await Statements.open();
+    await freezeClock(db);
+    worker = await db.worker();
+  });
+
+  beforeEach(async () => {
+    task = await db.task(orderedUuid());
+  });
+
+  afterAll(() => db.close());
+
+  const item = (rest: Partial<NewExecution> = {}): NewExecution => ({
+    id: orderedUuid(),
+    taskId: task.taskId,
+    payload: '1',
+    ...rest,
+  });
+
+  /** Without a second try, which would hide a deadlock. */
+  const enqueue = (items: NewExecution[], channels: string[] = []) =>
+    db.executions.enqueue(items, channels, 0);
+
+  const callText = `select * from conductor.enqueue($1, $2, $3, $4, $5, $6, $7)`;
+  const callOf = ({ id, taskId, payload }: NewExecution, channels: string[] = []) => [
+    [id],
+    [taskId],
+    [null],
+    [null],
+    [null],
+    [payload],
+    channels,
+  ];
+
+  it('takes the priority of the task as its worker declared it, unless the item has its own', async () => {
+    const urgent = await db.task(orderedUuid(), { priority: 5 });
+    const items = [undefined, 0, -3].map((priority) => item({ taskId: urgent.taskId, priority }));
+    await enqueue(items);
+    const rows = await Promise.all(items.map(({ id }) => db.run(id)));
+    expect(rows.map((row) => row!['priority'])).toEqual([5, 0, -3]);
+  });
+
+  it('counts a delay from the database’s time, and takes a given time as it is', async () => {
+    const soon = item();
+    const delayed = item({ delayMs: 60_000 });
+    const past = item({ runAt: new Date(0) });
+    await enqueue([soon, delayed, past]);
+    const now = await db.clock.now();
+    await expect(db.run(soon.id)).resolves.toMatchObject({ run_at: new Date(now) });
+    await expect(db.run(delayed.id)).resolves.toMatchObject({ run_at: new Date(now + 60_000) });
+    await expect(db.run(past.id)).resolves.toMatchObject({ run_at: new Date(0) });
+    await expect(
+      db.test.query('select created_at from conductor.execution where id = $1', [past.id]),
+    ).resolves.toEqual([{ created_at: new Date(now) }]);
+  });
+
+  it('holds a delay longer than a 32-bit count of milliseconds', async () => {
+    const days = item({ delayMs: 90 * 86_400_000 });
+    await enqueue([days]);
+    const at = new Date((await db.clock.now()) + 90 * 86_400_000);
+    await expect(db.run(days.id)).resolves.toMatchObject({ run_at: at });
+  });
+
+  it('gives what came in one statement the order of its ids', async () => {
+    const items = Array.from({ length: 5 }, () => item());
+    await enqueue(items.toReversed());
+    const { executions } = await db.claim(worker, [task]);
+    expect(executions.map(({ id }) => id)).toEqual(items.map(({ id }) => id));
+  });
+
+  it('takes a thousand items in one statement', async () => {
+    const items = Array.from({ length: 1_000 }, (_, i) => item({ payload: String(i) }));
+    const reports = await enqueue(items);
+    expect(new Set(reports)).toEqual(new Set(['created']));
+    expect(reports).toHaveLength(1_000);
+    await expect(
+      db.test.query(
+        `select count(*)::int as rows, count(distinct e.payload::text)::int as payloads
+         from conductor.execution e join conductor.run r on r.id = e.id where e.task_id = $1`,
+        [task.taskId],
+      ),
+    ).resolves.toEqual([{ rows: 1_000, payloads: 1_000 }]);
+  });
+
+  it('keeps the payload of the first of several with one id, character for character', async () => {
+    const first = item({ payload: '{"z": 1, "a": 12345678901234567890.10}' });
+    await enqueue([first, { ...first, payload: '2' }]);
+    await enqueue([{ ...first, payload: '3' }]);
+    const { executions } = await db.claim(worker, [task]);
+    expect(executions.map(({ payload }) => payload)).toEqual([first.payload]);
+  });
+
+  it('reports each item by its place', async () => {
+    const other = await db.task(orderedUuid());
+    const known = item();
+    await enqueue([known]);
+    const unknown = item({ taskId: 999_999 });
+    const twice = item();
+    await expect(
+      enqueue([item(), unknown, known, { ...known, taskId: other.taskId }, twice, twice, item()]),
+    ).resolves.toEqual([
+      'created',
+      'unknownTask',
+      'existing',
+      'otherTask',
+      'created',
+      'existing',
+      'created',
+    ]);
+    await expect(db.run(unknown.id)).resolves.toBeUndefined();
+  });
+
+  it('knows an id for ever, also of an execution that failed', async () => {
+    const once = item();
+    await enqueue([once]);
+    await db.settle([await db.claimOne(worker, task)], { type: 'failed', error: failure });
+    await expect(enqueue([once])).resolves.toEqual(['existing']);
+    await expect(db.run(once.id)).resolves.toBeUndefined();
+  });
+
+  it('waits for another’s uncommitted item of the same id, and makes it when that one is rolled back', async () => {
+    for (const end of ['commit', 'rollback'] as const) {
+      const shared = item();
+      await inForeignTransaction(db, async (foreign) => {
+        await foreign.query(callText, callOf(shared));
+        const report = enqueue([shared]);
+        await somebodyWaits(db);
+        await foreign[end]();
+        await expect(report).resolves.toEqual([end === 'commit' ? 'existing' : 'created']);
+      });
+      await expect(db.run(shared.id)).resolves.toMatchObject({ status: 0 });
+    }
+  });
+
+  it('does not deadlock with others that send the same ids in other orders', async () => {
+    for (let round = 0; round < 3; round += 1) {
+      const items = Array.from({ length: 1_000 }, () => item());
+      const orders = [items, items.toReversed(), items, items.toReversed()];
+      const reports = await Promise.all(orders.map((order) => enqueue(order)));
+      expect(reports.flat().filter((report) => report === 'created')).toHaveLength(1_000);
+    }
+  });
+
+  it('writes nothing at all when one item is refused, and says that an item is at fault', async () => {
+    const good = item();
+    const refused = enqueue([good, item({ payload: 'no JSON' })]);
+    await expect(refused).rejects.toBeInstanceOf(StatementFailure);
+    await expect(refused).rejects.toMatchObject({ kind: 'item' });
+    await expect(db.run(good.id)).resolves.toBeUndefined();
+    await expect(enqueue([good])).resolves.toEqual(['created']);
+  });
+
+  it('wakes the listeners of its channels when it is committed, and nobody when it is rolled back', async () => {
+    const heard: string[] = [];
+    const listener = new pg.Client(db.test.url);
+    await listener.connect();
+    try {
+      listener.on('notification', ({ channel }) => heard.push(channel));
+      for (const channel of ['kept', 'undone', 'other', 'mark']) {
+        await listener.query(`listen "${channel}"`);
+      }
+      const mark = async (count: number) => {
+        await db.test.query('notify mark');
+        await until(() => heard.filter((channel) => channel === 'mark').length === count);
+      };
+      await inForeignTransaction(db, async (foreign) => {
+        await foreign.query(callText, callOf(item(), ['undone']));
+        await foreign.rollback();
+      });
+      await inForeignTransaction(db, async (foreign) => {
+        await foreign.query(callText, callOf(item(), ['kept', 'other']));
+        await mark(1);
+        expect(heard).toEqual(['mark']);
+        await foreign.commit();
+      });
+      await mark(2);
+      expect(heard.toSorted()).toEqual(['kept', 'mark', 'mark', 'other']);
+      await enqueue([item()]);
+      await mark(3);
+      expect(heard).toHaveLength(5); // no channel given: nobody is told
+    } finally {
+      await listener.end();
+    }
+  });
+});
