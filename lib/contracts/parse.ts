@@ -1,12 +1,8 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
+import { renderPath } from '../common/value-path.js';
+import type { ValueIssue } from '../errors/value-issue.js';
 
-/** One thing that is wrong with a value, and where: `items[3].name`, or `''` for the value as a whole. */
-export interface ParseIssue {
-  path: string;
-  message: string;
-}
-
-export type Parsed = { value: unknown; issues?: undefined } | { issues: ParseIssue[] };
+export type Parsed = { value: unknown; issues?: undefined } | { issues: ValueIssue[] };
 
 /** Without a schema every value passes as it is. Rejects only when the schema itself throws. */
 export async function parseWith(
@@ -17,22 +13,11 @@ export async function parseWith(
   const result = await schema['~standard'].validate(value);
   if (!result.issues) return { value: result.value };
   return {
-    issues: result.issues.map((issue) => ({
-      path: renderPath(issue.path ?? []),
-      message: issue.message,
+    issues: result.issues.map(({ path = [], message }) => ({
+      path: renderPath(
+        path.map((segment) => (typeof segment === 'object' ? segment.key : segment)),
+      ),
+      message,
     })),
   };
-}
-
-function renderPath(path: NonNullable<StandardSchemaV1.Issue['path']>): string {
-  let rendered = '';
-  for (const segment of path) {
-    const key = typeof segment === 'object' ? segment.key : segment;
-    if (typeof key === 'string' && /^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u.test(key)) {
-      rendered += rendered === '' ? key : `.${key}`;
-    } else {
-      rendered += `[${typeof key === 'string' ? JSON.stringify(key) : String(key)}]`;
-    }
-  }
-  return rendered;
 }

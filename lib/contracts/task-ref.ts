@@ -66,7 +66,7 @@ type IsOptional<P> = unknown extends P
         : false;
 
 /** What follows the contract in a call of `invoke`. The payload may be left out where undefined is one. */
-export type InvokeArgs<C extends TaskContract> =
+export type InvokeArgs<C extends TaskContract, Options = InvokeOptions> =
   IsOptional<PayloadOf<C>> extends true
-    ? [payload?: PayloadOf<C>, options?: InvokeOptions]
-    : [payload: PayloadOf<C>, options?: InvokeOptions];
+    ? [payload?: PayloadOf<C>, options?: Options]
+    : [payload: PayloadOf<C>, options?: Options];

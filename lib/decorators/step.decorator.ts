@@ -1,17 +1,19 @@
 import { OptionReader } from '../common/option-reader.js';
 import { STEP_METADATA } from '../conductor.constants.js';
 import { nameProblem } from '../contracts/task-name.js';
+import { InvalidStepError } from '../errors/invalid-step.error.js';
 import { InvalidTaskError } from '../errors/invalid-task.error.js';
 import { currentExecution } from '../execution/current-execution.js';
 import { retryOptionProblems } from '../execution/retry-policy.js';
 import type { StepMethodOptions } from '../interfaces/step-options.js';
 import { methodSource, ownMethod } from './method-source.js';
+import type { KeyFits, StepMethod } from './step-fits.js';
 
 // the method's own type stays: only that it returns a promise is asked for
-export type StepDecorator<A extends unknown[]> = <M extends (...args: A) => Promise<unknown>>(
+export type StepDecorator<A extends unknown[]> = <M extends StepMethod>(
   target: object,
   method: string,
-  descriptor: TypedPropertyDescriptor<M>,
+  descriptor: TypedPropertyDescriptor<M> & KeyFits<M, A>,
 ) => void;
 
 /**
@@ -22,14 +24,13 @@ export type StepDecorator<A extends unknown[]> = <M extends (...args: A) => Prom
  *
  * @throws InvalidTaskError at decoration, for bad options or where it stands on something other than a method
  */
-// oxlint-disable-next-line typescript/no-explicit-any -- the parameters are inferred from `key` where there is one
-export function Step<A extends unknown[] = any[]>(
+export function Step<A extends unknown[] = never>(
   options: StepMethodOptions<A> = {},
 ): StepDecorator<A> {
   return (target, method, descriptor) => {
     const source = methodSource(target, method);
     const original = ownMethod('@Step', target, method, descriptor);
-    const problems = stepOptionProblems(options);
+    const problems = [...placeProblems(original, target, options), ...stepOptionProblems(options)];
     if (problems.length > 0)
       throw new InvalidTaskError(
         source,
@@ -40,13 +41,17 @@ export function Step<A extends unknown[] = any[]>(
       const { execution, insideStep } = currentExecution.get() ?? {};
       const body = () => original.apply(this, args);
       if (execution === undefined || insideStep !== undefined) return body();
-      return execution.callStep({
-        name,
-        key: key?.(...(args as A)),
-        args,
-        options: { retry },
-        body: async () => await body(),
-      });
+      try {
+        return execution.callStep({
+          name,
+          key: key && checkedKey(key(...(args as A)), source),
+          args,
+          options: { retry },
+          body: async () => await body(),
+        });
+      } catch (error) {
+        return Promise.reject(error); // the method promises a promise, also where its key throws
+      }
     };
     // decorators below have left their metadata on the original, and Nest reads name and length
     for (const metadata of Reflect.getOwnMetadataKeys(original)) {
@@ -57,6 +62,16 @@ export function Step<A extends unknown[] = any[]>(
     Object.defineProperty(step, 'length', { value: original.length, configurable: true });
     descriptor.value = step as unknown as typeof descriptor.value;
   };
+}
+
+function placeProblems(original: object, target: object, options: { name?: string }): string[] {
+  const problems: string[] = [];
+  if (Reflect.hasOwnMetadata(STEP_METADATA, original)) problems.push('stands there twice');
+  if (options?.name === undefined && target.constructor.name === '')
+    problems.push(
+      'the class has no name that results could be recorded under: give the option name',
+    );
+  return problems;
 }
 
 function stepOptionProblems(options: unknown): string[] {
@@ -71,4 +86,11 @@ function stepOptionProblems(options: unknown): string[] {
     reader.fail('key', 'must be a function of the arguments that returns a string');
   if (retry !== undefined) problems.push(...retryOptionProblems(retry, 'retry'));
   return problems;
+}
+
+/** A key is part of the record's name, and has to be fit for one. */
+function checkedKey(key: unknown, source: string): string {
+  const problem = nameProblem(key);
+  if (problem === undefined) return key as string;
+  throw new InvalidStepError(`@Step on ${source}`, [`what its option key returns ${problem}`]);
 }

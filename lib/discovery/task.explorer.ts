@@ -10,6 +10,13 @@ import { taskOptionProblems } from './task-option-problems.js';
 
 type Prototype = Record<string, (...args: unknown[]) => unknown>;
 
+interface Handler {
+  method: string;
+  task: TaskMetadata;
+  isStep: boolean;
+  source: string;
+}
+
 /** Finds the handlers of tasks on the app's providers and controllers. It returns what it found, and registers nothing. */
 @Injectable()
 export class TaskExplorer {
@@ -29,8 +36,7 @@ export class TaskExplorer {
       // an alias, or one instance exported by several modules, is one handler
       if (wrapper.isAlias || (wrapper.instance && seen.has(wrapper.instance))) continue;
       seen.add(wrapper.instance);
-      for (const { method, task, isStep } of this.handlersOf(wrapper)) {
-        const source = `${classOf(wrapper)!.name}.${method}`;
+      for (const { method, task, isStep, source } of this.handlersOf(wrapper)) {
         const problems = [...handlerProblems(wrapper, isStep), ...taskProblems(task)];
         if (problems.length > 0) faults.push({ source, problems });
         else definitions.push(definition(wrapper, method, task, source, controllers.has(wrapper)));
@@ -48,32 +54,29 @@ export class TaskExplorer {
     return definitions;
   }
 
-  private handlersOf(
-    wrapper: InstanceWrapper,
-  ): { method: string; task: TaskMetadata; isStep: boolean }[] {
-    const prototype = classOf(wrapper)?.prototype as Prototype | undefined;
+  private handlersOf(wrapper: InstanceWrapper): Handler[] {
+    const prototype = prototypeOf(wrapper);
     if (!prototype) return [];
     return this.scanner.getAllMethodNames(prototype).flatMap((method) => {
       const task = this.metadata.task(prototype[method]!);
-      return task === undefined
-        ? []
-        : [{ method, task, isStep: this.metadata.isStep(prototype[method]!) }];
+      if (task === undefined) return [];
+      const isStep = this.metadata.isStep(prototype[method]!);
+      return [{ method, task, isStep, source: `${prototype.constructor!.name}.${method}` }];
     });
   }
 }
 
-/** Of a factory's provider it is the class of what it made. */
-function classOf({
-  metatype,
-  instance,
-  inject,
-}: InstanceWrapper): { name: string; prototype: unknown } | undefined {
-  if (inject || typeof metatype !== 'function' || !metatype.prototype) {
-    return typeof instance === 'object' && instance !== null
-      ? (instance.constructor as never)
-      : undefined;
-  }
-  return metatype as never;
+/** The prototype of a provider's class; of a factory's provider, or of a value, that of what there is. */
+function prototypeOf(wrapper: InstanceWrapper): Prototype | undefined {
+  const { metatype, inject, token } = wrapper;
+  if (!inject && typeof metatype === 'function') return metatype.prototype as Prototype;
+  const instance: unknown = wrapper.instance;
+  // not its `constructor`: a value may be a proxy that answers every property
+  if (typeof instance === 'object' && instance !== null)
+    return (Object.getPrototypeOf(instance) as Prototype | null) ?? undefined;
+  // a factory that is called per request has made nothing yet
+  const made = typeof token === 'function' && !wrapper.isDependencyTreeStatic();
+  return made ? (token.prototype as Prototype) : undefined;
 }
 
 function handlerProblems(wrapper: InstanceWrapper, isStep: boolean): string[] {
@@ -94,7 +97,7 @@ function handlerProblems(wrapper: InstanceWrapper, isStep: boolean): string[] {
 function taskProblems({ name, contract, options }: TaskMetadata): string[] {
   const problems: string[] = [];
   const wrong = nameProblem(name);
-  if (wrong !== undefined) problems.push(`the task's name ${wrong}`);
+  if (wrong !== undefined) problems.push(`the task's name ${wrong}${hint(name)}`);
   problems.push(...taskOptionProblems(options, ''));
   if (contract !== undefined && options?.queue !== undefined && options.queue !== contract.queue) {
     problems.push(
@@ -102,6 +105,10 @@ function taskProblems({ name, contract, options }: TaskMetadata): string[] {
     );
   }
   return problems;
+}
+
+function hint(name: unknown): string {
+  return name === undefined ? '; a contract is undefined where two files import each other' : '';
 }
 
 function definition(

@@ -12,6 +12,7 @@ export interface BaseContext {
    * `name` is unique within the execution, over steps and sleeps. Inside another step's body fn runs inline, unrecorded.
    *
    * @throws DuplicateStepError if the name was used before in this attempt
+   * @throws InvalidStepError for a name or options that cannot work; fn has not run
    * @throws SerializationError if the result cannot be stored: a function, a cycle, more than 1 MB…
    * @throws ExecutionClosedError if the handler has already ended
    */
@@ -24,6 +25,8 @@ export interface BaseContext {
    * `duration` is a number of milliseconds or a string such as `'10m'`. `name` is unique, as for `step`.
    *
    * @throws DuplicateStepError if the name was used before in this attempt
+   * @throws InsideStepError in the body of a step
+   * @throws InvalidStepError for a name or duration that cannot work
    * @throws ExecutionClosedError if the handler has already ended
    */
   sleep(name: string, duration: Duration): Promise<void>;

@@ -2,7 +2,7 @@ import type { RetryOptions } from './retry-options.js';
 
 /** How a task's executions are run. Workers write these to the database when they boot, so that clients need not know them. */
 export interface TaskOptions {
-  /** The queue the task's executions wait in. Default `'default'`; a contract's own queue wins over it. */
+  /** The queue the task's executions wait in. Default `'default'`. A contract names the queue itself: another one here fails the boot. */
   queue?: string;
   /** Attempts and the waits between them. Default: the module's `defaults.retry`, else 3 attempts with exponential backoff. */
   retry?: RetryOptions;

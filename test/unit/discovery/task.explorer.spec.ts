@@ -1,0 +1,340 @@
+import { jest } from '@jest/globals';
+import { Controller, Injectable, Module, Scope, type ModuleMetadata } from '@nestjs/common';
+import { DiscoveryModule } from '@nestjs/core';
+import { Test, type TestingModule } from '@nestjs/testing';
+import { z } from 'zod';
+import { defineTask } from '../../../lib/contracts/define-task.js';
+import { Step } from '../../../lib/decorators/step.decorator.js';
+import { Task } from '../../../lib/decorators/task.decorator.js';
+import type { TaskDefinition } from '../../../lib/discovery/task-definition.js';
+import { TaskMetadataAccessor } from '../../../lib/discovery/task-metadata.accessor.js';
+import { TaskExplorer } from '../../../lib/discovery/task.explorer.js';
+import { TaskRegistry } from '../../../lib/discovery/task.registry.js';
+import { DuplicateTaskError } from '../../../lib/errors/duplicate-task.error.js';
+import { InvalidTaskError } from '../../../lib/errors/invalid-task.error.js';
+
+const payload = z.object({ id: z.string() });
+const returns = z.number();
+const charge = defineTask({ name: 'orders.charge', queue: 'payments', payload, returns });
+
+@Injectable()
+class OrderTasks {
+  readonly shop: string = 'shop';
+  @Task(charge, { priority: 3 })
+  charge(event: { payload: { id: string } }): number {
+    return this.shop.length + event.payload.id.length;
+  }
+  @Task('orders.report')
+  report() {
+    return this.shop;
+  }
+  notATask() {}
+}
+
+describe('TaskExplorer', () => {
+  const modules: TestingModule[] = [];
+
+  async function app(metadata: ModuleMetadata): Promise<TestingModule> {
+    const module = await Test.createTestingModule({
+      ...metadata,
+      imports: [DiscoveryModule, ...(metadata.imports ?? [])],
+      providers: [TaskExplorer, TaskMetadataAccessor, ...(metadata.providers ?? [])],
+    }).compile();
+    modules.push(module);
+    return module;
+  }
+
+  async function explore(metadata: ModuleMetadata): Promise<TaskDefinition[]> {
+    return (await app(metadata)).get(TaskExplorer).explore();
+  }
+
+  async function refused(metadata: ModuleMetadata): Promise<InvalidTaskError> {
+    const error = await explore(metadata).catch((thrown: unknown) => thrown);
+    expect(error).toBeInstanceOf(InvalidTaskError);
+    return error as InvalidTaskError;
+  }
+
+  afterEach(async () => {
+    await Promise.all(modules.splice(0).map((module) => module.close()));
+  });
+
+  it('finds every handler with its contract, its options and where it is written', async () => {
+    const found = await explore({ providers: [OrderTasks] });
+    expect(found).toEqual([
+      {
+        name: 'orders.charge',
+        queue: 'payments',
+        options: { priority: 3 },
+        payload,
+        returns,
+        handler: expect.any(Function),
+        source: 'OrderTasks.charge',
+        home: 'provider of RootTestModule',
+      },
+      {
+        name: 'orders.report',
+        queue: 'default',
+        options: {},
+        handler: expect.any(Function),
+        source: 'OrderTasks.report',
+        home: 'provider of RootTestModule',
+      },
+    ]);
+  });
+
+  it('binds handlers to their instances', async () => {
+    const [task] = await explore({ providers: [OrderTasks] });
+    expect(task!.handler({ payload: { id: '123' } }, undefined)).toBe(7);
+  });
+
+  it('calls what lies over a method at the time of the call', async () => {
+    const module = await app({ providers: [OrderTasks] });
+    const [, report] = module.get(TaskExplorer).explore();
+    const spy = jest.spyOn(module.get(OrderTasks), 'report').mockReturnValue('spied');
+    expect(report!.handler('event', 'ctx')).toBe('spied');
+    expect(spy).toHaveBeenCalledWith('event', 'ctx');
+    spy.mockRestore();
+    expect(report!.handler('event', 'ctx')).toBe('shop');
+  });
+
+  it('finds handlers on controllers', async () => {
+    @Controller()
+    class Orders {
+      @Task('from-controller', { queue: 'other' })
+      handle() {}
+    }
+    await expect(explore({ controllers: [Orders] })).resolves.toMatchObject([
+      { name: 'from-controller', queue: 'other', home: 'controller of RootTestModule' },
+    ]);
+  });
+
+  it('finds handlers in other modules, on values, and on what factories made', async () => {
+    class Made {
+      constructor(private readonly by: string) {}
+      @Task('made')
+      handle() {
+        return this.by;
+      }
+    }
+    @Module({
+      providers: [
+        {
+          provide: 'made',
+          useFactory: async (shop: OrderTasks) => new Made(shop.shop),
+          inject: [OrderTasks],
+        },
+        OrderTasks,
+      ],
+    })
+    class Factory {}
+    class AValue {
+      @Task('value')
+      handle() {}
+    }
+    const found = await explore({
+      imports: [Factory],
+      providers: [{ provide: 'value', useValue: new AValue() }],
+    });
+    expect(found.map(({ source }) => source).toSorted()).toEqual([
+      'AValue.handle',
+      'Made.handle',
+      'OrderTasks.charge',
+      'OrderTasks.report',
+    ]);
+    expect(found.find(({ name }) => name === 'made')!.handler(0, 0)).toBe('shop');
+  });
+
+  it('takes one instance under several tokens for one handler', async () => {
+    @Module({ providers: [OrderTasks], exports: [OrderTasks] })
+    class Orders {}
+    const found = await explore({
+      imports: [Orders],
+      providers: [
+        { provide: 'alias', useExisting: OrderTasks },
+        { provide: 'same', useFactory: (tasks: OrderTasks) => tasks, inject: [OrderTasks] },
+      ],
+    });
+    expect(found).toHaveLength(2);
+  });
+
+  it('looks into values of every kind without harm', async () => {
+    const mock: unknown = new Proxy(
+      {},
+      { get: (_target, key) => (key === 'then' ? undefined : () => 'answered') },
+    );
+    const throwing = new (class {
+      get trap(): never {
+        throw new Error('read');
+      }
+    })();
+    const values = [
+      undefined,
+      null,
+      0,
+      'text',
+      Symbol('s'),
+      () => 1,
+      OrderTasks,
+      [],
+      mock,
+      throwing,
+      Object.create(null),
+    ];
+    const providers = values.map((useValue: unknown, index) => ({
+      provide: `value ${index}`,
+      useFactory: () => useValue,
+    }));
+    await expect(explore({ providers })).resolves.toEqual([]);
+  });
+
+  it('finds an inherited handler under the class that was provided, and no override that is none', async () => {
+    class Special extends OrderTasks {
+      override readonly shop = 'special';
+      override charge() {
+        return 0;
+      }
+    }
+    const found = await explore({ providers: [Special] });
+    expect(found.map(({ source }) => source)).toEqual(['Special.report']);
+    expect(found[0]!.handler(0, 0)).toBe('special');
+  });
+
+  it('finds nothing on a provider that was taken away', async () => {
+    const providers = [{ provide: OrderTasks, useValue: null }];
+    await expect(explore({ providers })).resolves.toEqual([]);
+  });
+
+  it('refuses a class that is not a singleton, and says to make it one', async () => {
+    @Injectable({ scope: Scope.REQUEST })
+    class PerRequest {
+      @Task('per-request')
+      handle() {}
+    }
+    @Injectable({ scope: Scope.REQUEST, durable: true })
+    class Durable {
+      @Task('durable')
+      handle() {}
+    }
+    @Injectable()
+    class Depends {
+      constructor(readonly perRequest: PerRequest) {}
+      @Task('depends')
+      handle() {}
+    }
+    @Injectable({ scope: Scope.TRANSIENT })
+    class Transient {
+      @Task('transient')
+      handle() {}
+    }
+    @Controller({ scope: Scope.REQUEST })
+    class RequestController {
+      @Task('controller')
+      handle() {}
+    }
+    class Made {
+      @Task('made')
+      handle() {}
+    }
+    const { problems } = await refused({
+      controllers: [RequestController],
+      providers: [
+        PerRequest,
+        Durable,
+        Depends,
+        Transient,
+        { provide: Made, scope: Scope.REQUEST, useFactory: () => new Made() },
+      ],
+    });
+    expect(problems.map((problem) => problem.split(':')[0])).toEqual([
+      'PerRequest.handle',
+      'Durable.handle',
+      'Depends.handle',
+      'Transient.handle',
+      'Made.handle',
+      'RequestController.handle',
+    ]);
+    for (const problem of problems) expect(problem).toContain('singleton');
+  });
+
+  it('takes a singleton that only injects a transient provider', async () => {
+    @Injectable({ scope: Scope.TRANSIENT })
+    class Logger {}
+    @Injectable()
+    class Tasks {
+      constructor(readonly logger: Logger) {}
+      @Task('one')
+      handle() {}
+    }
+    await expect(explore({ providers: [Logger, Tasks] })).resolves.toHaveLength(1);
+  });
+
+  it.each([
+    ['above', Task('both') as MethodDecorator, Step() as MethodDecorator],
+    ['below', Step() as MethodDecorator, Task('both') as MethodDecorator],
+  ])('refuses a method that is a step as well, with @Task %s', async (_where, upper, lower) => {
+    class Both {
+      @upper
+      @lower
+      async handle() {}
+    }
+    const { message } = await refused({ providers: [Both] });
+    expect(message).toMatch(/Both\.handle[\s\S]*both @Task and @Step/);
+  });
+
+  it('lists all problems of all tasks at once', async () => {
+    class Bad {
+      @Task('', { retry: { maxAttempts: 0 }, priority: 1.5 })
+      one() {}
+      @Task('fine')
+      fine() {}
+      @Task({ name: 'two', payload } as { name: string })
+      two() {}
+      @Task(undefined as unknown as string)
+      three() {}
+      @Task(charge, { queue: 'elsewhere' })
+      four() {
+        return 1;
+      }
+    }
+    const error = await refused({ providers: [Bad] });
+    expect(error.source).toBe('Bad.one, Bad.two, Bad.three, Bad.four');
+    expect(error.problems).toEqual([
+      "Bad.one: the task's name must not be empty",
+      expect.stringMatching(/^Bad\.one: retry\.maxAttempts must be an integer/),
+      expect.stringMatching(/^Bad\.one: priority must be an integer/),
+      expect.stringMatching(/^Bad\.two: unknown option payload/),
+      expect.stringMatching(/^Bad\.three: the task's name must be a string.*import each other/),
+      expect.stringMatching(/^Bad\.four: queue is "elsewhere".*"payments"/),
+    ]);
+  });
+
+  it('names a single handler that cannot work once', async () => {
+    class Bad {
+      @Task('bad', { priority: 1.5 })
+      handle() {}
+    }
+    const error = await refused({ providers: [Bad] });
+    expect(error.source).toBe('Bad.handle');
+    expect(error.problems).toEqual([expect.stringMatching(/^priority must/)]);
+  });
+
+  it('X3 finds two handlers of one task, on two classes and on two instances of one, for the registry to refuse', async () => {
+    class Other {
+      @Task('orders.report')
+      handle() {}
+    }
+    const boot = async (metadata: ModuleMetadata) =>
+      new TaskRegistry().addAll(await explore(metadata));
+    await expect(boot({ providers: [OrderTasks, Other] })).rejects.toThrow(DuplicateTaskError);
+    await expect(boot({ providers: [OrderTasks, Other] })).rejects.toThrow(
+      /OrderTasks\.report.*Other\.handle/,
+    );
+    @Module({ providers: [OrderTasks] })
+    class First {}
+    @Module({ providers: [OrderTasks] })
+    class Second {}
+    await expect(boot({ imports: [First, Second] })).rejects.toThrow(
+      /OrderTasks\.charge \(provider of First\).*OrderTasks\.charge \(provider of Second\)/,
+    );
+  });
+});
