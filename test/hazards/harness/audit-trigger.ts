@@ -20,8 +20,8 @@ export interface Change {
   status: number | null;
   oldStatus: number | null;
   claims: number | null;
-  losses: number | null;
-  oldLosses: number | null;
+  /** Whether a handler had been started: only such an execution is charged when its process vanishes. */
+  oldStarted: boolean | null;
   /** Of a step. */
   name: string | null;
   value: string | null;
@@ -45,7 +45,7 @@ export async function installAudit(query: Query, schema = 'conductor'): Promise<
        at timestamptz not null default clock_timestamp(),
        txid text not null, statement text, subject text not null, op text not null, execution uuid not null,
        token uuid, old_token uuid, worker_id int, old_worker_id int, status smallint, old_status smallint,
-       claims int, losses int, old_losses int, name text, value text)`,
+       claims int, old_started boolean, name text, value text)`,
   );
   await query(
     recordChange('run_changed', {
@@ -57,8 +57,7 @@ export async function installAudit(query: Query, schema = 'conductor'): Promise<
       status: 'new.status',
       old_status: 'old.status',
       claims: 'coalesce(new.claims, old.claims)',
-      losses: 'new.losses',
-      old_losses: 'old.losses',
+      old_started: 'old.started',
     }),
   );
   await query(
@@ -93,7 +92,7 @@ export function readChanges(query: Query): Promise<Change[]> {
   return query<Change>(
     `select seq::float8, extract(epoch from at)::float8 * 1000 as at, txid, statement, subject, op, execution, token,
             old_token as "oldToken", worker_id as "workerId", old_worker_id as "oldWorkerId", status,
-            old_status as "oldStatus", claims, losses, old_losses as "oldLosses", name, value
+            old_status as "oldStatus", claims, old_started as "oldStarted", name, value
      from audit.change order by seq`,
   );
 }

@@ -1,3 +1,4 @@
+import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setTimeout as pause } from 'node:timers/promises';
 import { installAudit } from './audit-trigger.js';
 import { openClient, type Client } from './client.js';
@@ -70,12 +71,19 @@ export async function run<P, F extends Fault>(
     await createLedger(cluster.ledger);
     await fleet.ready();
     log(`${workers} workers are up; ${executions} executions follow over ${spanMs / 1_000} s`);
+    // it does next to nothing: what holds it up is the machine, and holds up the workers' heartbeats too
+    const delay = monitorEventLoopDelay();
+    delay.enable();
     const site = { cluster, fleet, random: random.branch(), log };
     const [fed, faults] = await Promise.all([
       feed(client.conductor, load, plan, spanMs),
       inject(site),
     ]);
-    log(`${fed.accepted.length} are accepted, the faults are over`);
+    delay.disable();
+    log(
+      `${fed.accepted.length} are accepted, the faults are over; ` +
+        `the machine held up this process for at most ${Math.round(delay.max / 1e6)} ms`,
+    );
     await fleet.ready();
     const converged = await converge(cluster, fleet);
     log(converged ? 'all is at rest' : 'gave up waiting for rest');

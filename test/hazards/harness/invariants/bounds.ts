@@ -1,5 +1,4 @@
 import { statusCode } from '../../../../lib/execution/execution-status.js';
-import type { Change } from '../audit-trigger.js';
 import { byExecution } from '../history.js';
 import { isRecovery } from '../recovery.js';
 import type { Invariant } from './invariant.js';
@@ -14,7 +13,7 @@ export const charges: Invariant = {
     return outcomes.flatMap(({ execution, status, failures, losses, claims }) => {
       const seen = changesOf.get(execution) ?? [];
       const counted = {
-        losses: seen.filter((change) => isRecovery(change) && isCharged(change)).length,
+        losses: seen.filter((change) => isRecovery(change) && change.oldStarted).length,
         claims: seen.filter(
           (change) => change.status === statusCode.running && change.oldStatus !== change.status,
         ).length,
@@ -35,11 +34,6 @@ export const charges: Invariant = {
     });
   },
 };
-
-/** What ended as lost for good has no row left to show it. */
-function isCharged({ op, losses, oldLosses }: Change): boolean {
-  return op === 'delete' || losses! > oldLosses!;
-}
 
 /** Nobody but the victims of a fault loses a lease. */
 export const reaped: Invariant = {
