@@ -8,6 +8,9 @@ import { recoverLapsed } from './duties/recovery.js';
 /** The longest time between two beats. A beat is also the poll that finds work no hint announced. */
 const LONGEST_BEAT_MS = 1_000;
 
+/** Of the shortest lease among all workers: see the statement. */
+const BEATS_PER_LEASE = 5;
+
 /** How long before its end a lease that could not be renewed is given up. */
 const FENCE_MARGIN = 0.1;
 
@@ -15,6 +18,7 @@ const FENCE_MARGIN = 0.1;
  *  each beat what every worker has to do. */
 export class Heartbeat {
   private workerId = 0;
+  private shortestLeaseMs: number;
   private readonly loop: Loop;
   private fenceTimer?: Timer;
   private suspects = new Set<string>();
@@ -29,9 +33,10 @@ export class Heartbeat {
     /** This worker was reaped: it has to register anew. */
     private readonly reaped: () => Promise<void>,
   ) {
+    this.shortestLeaseMs = leaseMs;
     this.loop = new Loop(
       () => this.beat(),
-      () => Math.min(leaseMs / 5, LONGEST_BEAT_MS),
+      () => Math.min(this.shortestLeaseMs / BEATS_PER_LEASE, LONGEST_BEAT_MS),
       (error) => this.log.beatFailed(error),
       clock,
     );
@@ -65,6 +70,7 @@ export class Heartbeat {
       return await this.reaped();
     }
     this.log.beatSucceeded();
+    this.shortestLeaseMs = reply.shortestLeaseMs;
     this.renewed(sentAt);
     if (reply.dueInMs !== undefined) this.worker.wakeIn(reply.dueInMs);
     await this.releaseOrphans(reply.orphans);

@@ -58,6 +58,26 @@ describe('the orchestrator', () => {
     });
   });
 
+  it('G8 recovers what a worker with a far shorter lease left behind, as soon as that one asks for', async () => {
+    @Injectable()
+    class Tasks {
+      @Task('job')
+      job() {
+        return 'done';
+      }
+    }
+    const app = await start({ providers: [Tasks], autoStart: false, lease: '30s' });
+    const { id } = await app.conductor.invoke({ name: 'job' });
+    await apps.database.query(
+      `update conductor.run set status = 1, token = gen_random_uuid(), started = true, claims = 1,
+              worker_id = conductor.register_worker('elsewhere', 1, 1000) where id = $1`,
+      [id],
+    );
+    await app.orchestrator.start();
+    await expect(app.conductor.handle(id).result({ timeout: '25s' })).resolves.toBe('done');
+    await expect(app.conductor.get(id)).resolves.toMatchObject({ losses: 1, attempt: 1 });
+  });
+
   it('K5 closes with work in flight: a handler ends at its next step boundary and is taken up by the next worker', async () => {
     const gate = new Gate();
     const bodies: string[] = [];

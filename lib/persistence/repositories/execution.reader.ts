@@ -40,10 +40,11 @@ export class ExecutionReader {
   constructor(private readonly database: Database) {}
 
   async get(id: string): Promise<ExecutionView | undefined> {
-    const execution = await this.read('get', () =>
-      this.whole().where('execution.id = :id', { id }).getOne(),
+    const rows = await this.read('get', () =>
+      this.whole().where('execution.id = :id', { id }).getMany(),
     );
-    return execution === null ? undefined : view(execution, await this.lastFailure(execution));
+    const [found] = await this.views(rows);
+    return found;
   }
 
   /** Newest first, by id. */
@@ -60,11 +61,7 @@ export class ExecutionReader {
       query.andWhere('execution.id < :cursor', { cursor: filter.cursor });
     if (filter.status !== undefined) whereStatus(query, [filter.status].flat());
     const rows = await this.read('list', () => query.getMany());
-    const items = await Promise.all(
-      rows
-        .slice(0, limit)
-        .map(async (execution) => view(execution, await this.lastFailure(execution))),
-    );
+    const items = await this.views(rows.slice(0, limit));
     return { items, ...(rows.length > limit && { nextCursor: items.at(-1)!.id }) };
   }
 
@@ -161,14 +158,27 @@ export class ExecutionReader {
       );
   }
 
+  private async views(rows: ExecutionEntity[]): Promise<ExecutionView[]> {
+    const failures = await this.lastFailures(rows);
+    return rows.map((execution) => view(execution, failures.get(execution.id)));
+  }
+
   /** While an execution is not finished, the error of its last attempt is what a reader looks for. */
-  private async lastFailure({ id, run }: ExecutionEntity): Promise<SerializedError | undefined> {
-    if (!run || (run.failures === 0 && run.losses === 0 && run.status !== statusCode.blocked))
-      return undefined;
-    const failure = await this.database
-      .repository(FailureEntity)
-      .findOne({ where: { executionId: id }, order: { claim: 'DESC' } });
-    return failure === null ? undefined : (failure.error as SerializedError);
+  private async lastFailures(rows: ExecutionEntity[]): Promise<Map<string, SerializedError>> {
+    const ids = rows.filter(hasFailed).map(({ id }) => id);
+    if (ids.length === 0) return new Map();
+    const failures = await this.read('failures', () =>
+      this.database
+        .repository(FailureEntity)
+        .createQueryBuilder('failure')
+        .distinctOn(['failure.execution_id'])
+        .where('failure.execution_id = any(:ids)', { ids })
+        .orderBy({ 'failure.execution_id': 'ASC', 'failure.claim': 'DESC' })
+        .getMany(),
+    );
+    return new Map(
+      failures.map(({ executionId, error }) => [executionId, error as SerializedError]),
+    );
   }
 
   private async read<T>(what: string, query: () => Promise<T>): Promise<T> {
@@ -178,6 +188,10 @@ export class ExecutionReader {
       throw this.database.visible(error, what);
     }
   }
+}
+
+function hasFailed({ run }: ExecutionEntity): boolean {
+  return !!run && (run.failures > 0 || run.losses > 0 || run.status === statusCode.blocked);
 }
 
 function whereStatus(query: SelectQueryBuilder<ExecutionEntity>, wanted: ExecutionStatus[]): void {

@@ -21,6 +21,8 @@ export interface Beat {
   dueInMs?: number;
   /** Some worker's lease has lapsed. */
   lapsed: boolean;
+  /** Of all workers that are taken for alive: how often to beat follows from it. */
+  shortestLeaseMs: number;
   /** Rows that this worker owns and did not name. */
   orphans: Fence[];
 }
@@ -38,6 +40,7 @@ interface BeatRow {
   token: string;
   due_in_ms: number | null;
   lapsed: boolean;
+  shortest_lease_ms: number;
 }
 
 /** Rows of one recovery of one dead worker: bounded, so that the statement stays short. */
@@ -70,6 +73,7 @@ export class WorkerRepository {
     return {
       dueInMs: alive.due_in_ms ?? undefined,
       lapsed: alive.lapsed,
+      shortestLeaseMs: alive.shortest_lease_ms,
       orphans: rows
         .filter((row) => row.kind === beatRow.orphan)
         .map(({ id, token }) => ({ id, token })),

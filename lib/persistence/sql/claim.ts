@@ -1,6 +1,6 @@
 import { statusCode as status } from '../../execution/execution-status.js';
 import { memo } from './memo.js';
-import { ready } from './ready.js';
+import { ready, waitsAlone } from './ready.js';
 import { sqlFunction } from './sql-function.js';
 
 /** What a returned row says. `due`: how long until something else can be claimed. `dead`: this worker was reaped. */
@@ -52,10 +52,12 @@ begin
   end if;
 
   ids := array(
-    select x.id from ${s}.run x
-    where x.task_id = any(p_tasks) and x.status in (${status.pending}, ${status.suspended}) and x.alone
-      and x.run_at <= ts - p_alone_patience_ms * interval '1 ms'
-    order by x.run_at limit 1 for update skip locked);
+    select a.id from unnest(p_tasks) t(id)
+    cross join lateral (
+      select x.id, x.run_at from ${s}.run x
+      where x.task_id = t.id and ${waitsAlone('x')} and x.run_at <= ts - p_alone_patience_ms * interval '1 ms'
+      order by x.run_at limit 1 for update skip locked) a
+    order by a.run_at limit 1);
 
   if cardinality(ids) = 0 then
     for q in 1 .. cardinality(p_queues) loop

@@ -5,6 +5,10 @@ import { sqlFunction } from './sql-function.js';
 export const ready = (alias: string) =>
   `${alias}.status in (${status.pending}, ${status.suspended}) and not ${alias}.alone`;
 
+/** The same of the partial index run_alone. */
+export const waitsAlone = (alias: string) =>
+  `${alias}.status in (${status.pending}, ${status.suspended}) and ${alias}.alone`;
+
 /** The next lane below (p_priority, p_status) that has rows of these tasks, a lane being a (priority, status). One index
  *  probe a task: a loose scan, since Postgres has none of its own. */
 export const nextLane = sqlFunction({
@@ -33,8 +37,10 @@ declare
   lane_status smallint := 32767;
   due timestamptz;
 begin
-  select min(x.run_at) into due from ${s}.run x
-  where x.task_id = any(p_tasks) and x.status in (${status.pending}, ${status.suspended}) and x.alone;
+  select min(a.run_at) into due from unnest(p_tasks) t(id)
+  cross join lateral (
+    select r.run_at from ${s}.run r where r.task_id = t.id and ${waitsAlone('r')}
+    order by r.run_at limit 1) a;
   loop
     select l.priority, l.status into lane_priority, lane_status from ${s}.next_lane(p_tasks, lane_priority, lane_status) l;
     exit when not found;

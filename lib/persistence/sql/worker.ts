@@ -31,11 +31,13 @@ export const beatRow = { alive: 0, orphan: 1 } as const;
  *
  *  `alive` bears how long it is until something can be claimed and whether a worker's lease has lapsed. Each `orphan` is a
  *  row that this worker owns without knowing it, as after a claim whose reply was lost. A gap of more than half of
- *  anybody's lease between two beats starts `steady_since` anew (see recover). */
+ *  anybody's lease between two beats starts `steady_since` anew (see recover): whoever beats more seldom cannot witness that
+ *  the database answered that worker. So all beat as often as the shortest lease asks for, which is told as well. */
 export const heartbeat = sqlFunction({
   name: 'heartbeat',
   parameters: ['p_worker int', 'p_tasks int[]', 'p_ids uuid[]', 'p_tokens uuid[]'],
-  returns: 'table(kind int, id uuid, token uuid, due_in_ms double precision, lapsed boolean)',
+  returns:
+    'table(kind int, id uuid, token uuid, due_in_ms double precision, lapsed boolean, shortest_lease_ms int)',
   body: (s) => `
 #variable_conflict use_column
 declare
@@ -51,9 +53,10 @@ begin
 
   return query
     select ${beatRow.alive}, null::uuid, null::uuid, extract(epoch from ${s}.next_due(p_tasks) - ts)::double precision * 1000,
-           exists (select 1 from ${s}.worker w where w.id <> p_worker and (w.dead or w.beat_at < ts - w.lease_ms * interval '1 ms'))
+           exists (select 1 from ${s}.worker w where w.id <> p_worker and (w.dead or w.beat_at < ts - w.lease_ms * interval '1 ms')),
+           shortest
     union all
-    select ${beatRow.orphan}, r.id, r.token, null, null
+    select ${beatRow.orphan}, r.id, r.token, null, null, null
     from ${s}.run r
     where r.worker_id = p_worker and r.status = ${status.running}
       and not exists (select 1 from unnest(p_ids, p_tokens) k(id, token) where k.id = r.id and k.token = r.token);

@@ -1,0 +1,165 @@
+import pg from 'pg';
+import { v4 as randomUuid, v7 as orderedUuid } from 'uuid';
+import type { TaskIds } from '../../lib/persistence/repositories/task.repository.js';
+import { Statements } from '../support/persistence.js';
+
+/** Blocks of 8 kB that a statement may read beyond what it reads when nothing else is there: some more levels of some
+ *  indexes. Reading past a backlog of this suite's size costs hundreds. */
+const SLACK_BLOCKS = 60;
+const DUE = 5;
+const SLOTS = 20;
+
+/** The least of so many counts: a session that plans anew reads catalogs as well. */
+const TRIES = 3;
+
+interface Bulk {
+  rows: number;
+  priority?: number;
+  delayMs?: number;
+  status?: number;
+  alone?: boolean;
+}
+
+/** Of plans and not of time: blocks are the same on any machine. */
+describe('the cost of finding work', () => {
+  let db: Statements;
+  let session: pg.Client;
+  let worker: number;
+
+  beforeAll(async () => {
+    db = await Statements.open();
+    worker = await db.worker();
+    session = new pg.Client(db.test.url);
+    await session.connect();
+  });
+
+  afterAll(async () => {
+    await session.end();
+    await db.close();
+  });
+
+  /** Rows of the hot table only, for what is not to be claimed. */
+  async function fill(task: TaskIds, bulk: Bulk): Promise<void> {
+    const { rows, priority = 0, delayMs = -60_000, status = 0, alone = false } = bulk;
+    await db.test.query(
+      `insert into conductor.run (id, run_at, task_id, priority, status, alone)
+       select gen_random_uuid(), conductor.clock() + ($2::float8 + n / 1000.0) * interval '1 ms', $1, $3, $4, $5
+       from generate_series(1, $6::int) n`,
+      [task.taskId, delayMs, priority, status, alone, rows],
+    );
+    await db.test.query('analyze conductor.run');
+  }
+
+  /** The root's figures contain what the function's own statements read. */
+  async function blocks(call: string): Promise<number> {
+    const { rows } = await session.query<{ 'QUERY PLAN': [{ Plan: Record<string, number> }] }>(
+      `explain (analyze, buffers, format json) ${call}`,
+    );
+    const { Plan } = rows[0]!['QUERY PLAN'][0];
+    return Plan['Shared Hit Blocks']! + Plan['Shared Read Blocks']!;
+  }
+
+  async function leastBlocks(measure: () => Promise<number>): Promise<number> {
+    const counts: number[] = [];
+    while (counts.length < TRIES) counts.push(await measure());
+    return Math.min(...counts);
+  }
+
+  /** Blocks that a claim reads which finds a handful of due executions and has slots left. */
+  const claimCost = (tasks: TaskIds[], slots = SLOTS): Promise<number> =>
+    leastBlocks(async () => {
+      const ids = Array.from({ length: DUE }, () => orderedUuid());
+      await db.executions.enqueue(
+        ids.map((id) => ({ id, taskId: tasks[0]!.taskId, payload: '1' })),
+        [],
+        0,
+      );
+      const taskIds = tasks.map(({ taskId }) => taskId).join();
+      const queueIds = tasks.map(({ queueId }) => queueId).join();
+      const cost = await blocks(
+        `select * from conductor.claim(${worker}, '${randomUuid()}', '{${taskIds}}', '{${queueIds}}',
+           '{${tasks[0]!.queueId}}', '{${slots}}', 0)`,
+      );
+      const claimed = await db.test.query(
+        'select id from conductor.run where id = any($1) and status = 1',
+        [ids],
+      );
+      expect(claimed).toHaveLength(DUE);
+      return cost;
+    });
+
+  const pair = async (): Promise<[TaskIds, TaskIds]> => [
+    await db.task(randomUuid()),
+    await db.task(randomUuid()),
+  ];
+
+  it('does not grow with 50,000 executions that wait in front for a task no worker here knows', async () => {
+    const [task, unknown] = await pair();
+    const before = await claimCost([task]);
+    await fill(unknown, { rows: 50_000, priority: 9 });
+    await expect(claimCost([task])).resolves.toBeLessThan(before + SLACK_BLOCKS);
+  });
+
+  it('does not grow with 20,000 executions of the same task that are due later', async () => {
+    const [task] = await pair();
+    const before = await claimCost([task]);
+    await fill(task, { rows: 20_000, delayMs: 3_600_000 });
+    await expect(claimCost([task])).resolves.toBeLessThan(before + SLACK_BLOCKS);
+  });
+
+  it('does not grow with sleepers of a higher priority, parked ones, and those that run alone', async () => {
+    const [task, other] = await pair();
+    const before = await claimCost([task, other]);
+    const later = { rows: 10_000, delayMs: 3_600_000 };
+    const lanes = 2; // each is looked into: a few probes a task
+    await fill(task, { ...later, priority: 9 });
+    await fill(task, { ...later, status: 2 });
+    await fill(other, { ...later, priority: 5, status: 2 });
+    await fill(other, { ...later, alone: true });
+    await expect(claimCost([task, other])).resolves.toBeLessThan(before + lanes * SLACK_BLOCKS);
+  });
+
+  it('does not grow with the backlog of a queue, of one task or of several', async () => {
+    const [task, other] = await pair();
+    for (const tasks of [[task], [task, other]]) {
+      const before = await claimCost(tasks, DUE);
+      for (const waiting of tasks) await fill(waiting, { rows: 10_000, delayMs: 60_000 });
+
+      await expect(claimCost(tasks, DUE)).resolves.toBeLessThan(before + SLACK_BLOCKS);
+    }
+  });
+
+  it('of a heartbeat is that of one probe for each lane', async () => {
+    const [task] = await pair();
+    const beat = () =>
+      leastBlocks(() =>
+        blocks(`select * from conductor.heartbeat(${worker}, '{${task.taskId}}', '{}', '{}')`),
+      );
+    const before = await beat();
+    await fill(task, { rows: 10_000, delayMs: 3_600_000 });
+    await fill(task, { rows: 10_000, priority: 3 });
+    await expect(beat()).resolves.toBeLessThan(before + SLACK_BLOCKS);
+  });
+
+  it('of a recovery is that of what the dead worker owned', async () => {
+    const task = await db.task(randomUuid());
+    const survivor = await db.worker();
+    const cost = () =>
+      leastBlocks(async () => {
+        const dead = await db.worker();
+        await db.enqueue(task, DUE);
+        await db.claim(dead, [task], DUE);
+        await db.test.query('update conductor.worker set dead = true where id = $1', [dead]);
+        const count = await blocks(`select * from conductor.recover(${survivor}, 500)`);
+        const left = await db.test.query('select 1 from conductor.run where worker_id = $1', [
+          dead,
+        ]);
+        expect(left).toEqual([]);
+        await db.test.query('delete from conductor.worker where id = $1', [dead]);
+        return count;
+      });
+    const before = await cost();
+    await fill(await db.task(randomUuid()), { rows: 20_000 });
+    await expect(cost()).resolves.toBeLessThan(before + SLACK_BLOCKS);
+  });
+});
