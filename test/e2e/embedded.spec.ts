@@ -109,7 +109,8 @@ describe('embedded Postgres', () => {
          console.log(JSON.stringify({ pid: postgres.pid, directory: postgres.directory }));
          setInterval(() => undefined, 1000);`,
       ],
-      { stdio: ['ignore', 'pipe', 'inherit'] },
+      // what jest lets this file change is a copy: without env a child would get the DATABASE_URL of the run
+      { stdio: ['ignore', 'pipe', 'inherit'], env: process.env },
     );
     try {
       let output = '';
