@@ -3,6 +3,7 @@ import { shown } from './common/shown.js';
 import { readConnection } from './conductor.connection-options.js';
 import { nameProblem } from './contracts/task-name.js';
 import { InvalidOptionsError } from './errors/options.error.js';
+import { LONGEST_TIMEOUT } from './common/duration.js';
 import { retryOptionProblems } from './execution/retry-policy.js';
 import type { RetryOptions } from './interfaces/retry-options.js';
 import type { ContextOption, ResolvedOptions } from './interfaces/module-options.js';
@@ -94,11 +95,14 @@ function readQueues(options: OptionReader): ResolvedOptions['queues'] {
 
 function readDefaults(options: OptionReader): ResolvedOptions['defaults'] {
   const defaults = options.nested('defaults');
-  defaults?.onlyKnown(['retry']);
+  defaults?.onlyKnown(['retry', 'timeout']);
   const retry = defaults?.given.retry;
-  if (retry === undefined) return {};
-  options.problems.push(...retryOptionProblems(retry, 'defaults.retry'));
-  return { retry: retry as RetryOptions };
+  if (retry !== undefined) options.problems.push(...retryOptionProblems(retry, 'defaults.retry'));
+  const timeout = defaults?.duration('timeout', '1ms', LONGEST_TIMEOUT);
+  return {
+    ...(retry !== undefined && { retry: retry as RetryOptions }),
+    ...(timeout !== undefined && { timeout }),
+  };
 }
 
 function readShutdown(options: OptionReader): ResolvedOptions['shutdown'] {

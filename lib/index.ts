@@ -52,6 +52,7 @@ export type { SerializedError } from './execution/serialized-error.js';
 export { Orchestrator, type OrchestratorInfo } from './orchestrator/orchestrator.js';
 
 // Errors
+export { AttemptTimeoutError } from './errors/attempt-timeout.error.js';
 export { ConductorStoppedError } from './errors/conductor-stopped.error.js';
 export { ConductorError } from './errors/conductor.error.js';
 export { DatabaseUnavailableError } from './errors/database-unavailable.error.js';
@@ -77,5 +78,6 @@ export { ResultTimeoutError } from './errors/result-timeout.error.js';
 export { RetryAfterError } from './errors/retry-after.error.js';
 export { SchemaVersionError } from './errors/schema-version.error.js';
 export { SerializationError } from './errors/serialization.error.js';
+export { StepTimeoutError } from './errors/step-timeout.error.js';
 export { UnknownExecutionError } from './errors/unknown-execution.error.js';
 export { WorkerLostError } from './errors/worker-lost.error.js';

@@ -12,6 +12,9 @@ const unitMs = {
 /** Ten years. Longer is nearly always a unit mixed up, and far longer is a date that Postgres cannot store. */
 export const MAX_DURATION_MS = 3_653 * unitMs.d;
 
+/** What a timer of Node holds: 2^31 ms are 24.8 days. */
+export const LONGEST_TIMEOUT = '24d';
+
 type Reading = { ms: number } | { error: TypeError | RangeError };
 
 /**

@@ -4,7 +4,7 @@ import { nameProblem } from '../contracts/task-name.js';
 import { InvalidStepError } from '../errors/invalid-step.error.js';
 import { InvalidTaskError } from '../errors/invalid-task.error.js';
 import { currentExecution } from '../execution/current-execution.js';
-import { retryOptionProblems } from '../execution/retry-policy.js';
+import { checkStepOptions, stepOptionNames } from '../execution/step-options.js';
 import type { StepMethodOptions } from '../interfaces/step-options.js';
 import { methodSource, ownMethod } from './method-source.js';
 import type { KeyFits, StepMethod } from './step-fits.js';
@@ -36,7 +36,7 @@ export function Step<A extends unknown[] = never>(
         source,
         problems.map((problem) => `@Step: ${problem}`),
       );
-    const { name = source, key, retry } = options;
+    const { name = source, key, retry, timeout } = options;
     const step = function (this: unknown, ...args: unknown[]): unknown {
       const { execution, insideStep } = currentExecution.get() ?? {};
       const body = () => original.apply(this, args);
@@ -46,7 +46,7 @@ export function Step<A extends unknown[] = never>(
           name,
           key: key && checkedKey(key(...(args as A)), source),
           args,
-          options: { retry },
+          options: { retry, timeout },
           body: async () => await body(),
         });
       } catch (error) {
@@ -78,13 +78,13 @@ function stepOptionProblems(options: unknown): string[] {
   const problems: string[] = [];
   const reader = OptionReader.open(options, '', problems);
   if (reader === undefined) return problems;
-  reader.onlyKnown(['name', 'key', 'retry']);
-  const { name, key, retry } = reader.given;
+  reader.onlyKnown(['name', 'key', ...stepOptionNames]);
+  const { name, key } = reader.given;
   const wrongName = name === undefined ? undefined : nameProblem(name);
   if (wrongName !== undefined) reader.fail('name', wrongName);
   if (key !== undefined && typeof key !== 'function')
     reader.fail('key', 'must be a function of the arguments that returns a string');
-  if (retry !== undefined) problems.push(...retryOptionProblems(retry, 'retry'));
+  checkStepOptions(reader);
   return problems;
 }
 

@@ -1,4 +1,5 @@
 import { OptionReader } from '../common/option-reader.js';
+import { LONGEST_TIMEOUT } from '../common/duration.js';
 import { nameProblem } from '../contracts/task-name.js';
 import { retryOptionProblems } from '../execution/retry-policy.js';
 
@@ -8,11 +9,12 @@ export function taskOptionProblems(options: unknown, where: string): string[] {
   const problems: string[] = [];
   const task = OptionReader.open(options, where, problems);
   if (task === undefined) return problems;
-  task.onlyKnown(['queue', 'retry', 'priority', 'maxLosses', 'version']);
+  task.onlyKnown(['queue', 'retry', 'timeout', 'priority', 'maxLosses', 'version']);
   const { queue, retry, maxLosses } = task.given;
   const queueProblem = queue === undefined ? undefined : nameProblem(queue);
   if (queueProblem !== undefined) task.fail('queue', queueProblem);
   if (retry !== undefined) problems.push(...retryOptionProblems(retry, task.at('retry')));
+  task.duration('timeout', '1ms', LONGEST_TIMEOUT);
   task.integer('priority', -32_768, 32_767);
   if (maxLosses !== false) task.integer('maxLosses', 1, 32_767, 'or false, for no limit');
   task.integer('version', 0, 2_147_483_647);

@@ -14,6 +14,8 @@ export interface ClaimedExecution {
   /** It took its process down too often: it runs alone in its process. */
   alone: boolean;
   priority: number;
+  /** When it was claimed, by the database's clock: ms since 1970. */
+  claimedAt: number;
   /** JSON text. */
   payload: string;
   records: StepRecord[];

@@ -24,6 +24,8 @@ export interface ExecutionCell {
   execution?: ActiveExecution;
   /** The step whose body this is: `@Step` and `ctx.step` run inline here. */
   insideStep?: string;
+  /** Aborted when that body's own time is over. */
+  stepSignal?: AbortSignal;
 }
 
 const storage = new AsyncLocalStorage<ExecutionCell>();

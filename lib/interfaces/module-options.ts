@@ -1,5 +1,4 @@
 import type { InjectionToken, Type } from '@nestjs/common';
-import type { RetryOptions } from './retry-options.js';
 import type { TaskDefaults } from './task-options.js';
 
 interface PoolOptions {
@@ -53,7 +52,8 @@ export interface ConductorModuleOptions {
   autoStart?: boolean;
   /** The queues this process serves; only these, where it is given. Default `{ default: { concurrency: 10 } }`. */
   queues?: Record<string, QueueOptions>;
-  defaults?: { retry?: RetryOptions };
+  /** What tasks have that do not say otherwise. */
+  defaults?: TaskDefaults;
   /** A worker that did not renew for this long is taken for dead, and its executions go to others. 1 s to 1 h, default `'30s'`. */
   lease?: number | string;
   /** `soft`: from here on handlers' signals are aborted, default `'20s'`. `hard`: handlers are left behind, default `'25s'`. */

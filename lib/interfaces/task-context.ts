@@ -31,9 +31,17 @@ export interface BaseContext {
    */
   sleep(name: string, duration: Duration): Promise<void>;
 
+  /**
+   * Waits as `sleep` does, until an instant of the database's clock. One in the past is over at once.
+   *
+   * @throws as `sleep`
+   */
+  sleepUntil(name: string, date: Date): Promise<void>;
+
   readonly logger: TaskLogger;
 
-  /** Aborted when this attempt should stop, because its worker shuts down or no longer owns the execution. */
+  /** Aborted when this attempt should stop: its worker shuts down, it no longer owns the execution, or the task's `timeout` is
+   *  over. Within the body of a step that has a `timeout` it is aborted at the end of that as well; read it there. */
   readonly signal: AbortSignal;
 
   /** The execution's id, a UUID; the same in every attempt. */

@@ -1,3 +1,4 @@
+import type { Duration } from './duration.js';
 import type { RetryOptions } from './retry-options.js';
 
 /** How a task's executions are run. Workers write these to the database when they boot, so that clients need not know them. */
@@ -6,6 +7,10 @@ export interface TaskOptions {
   queue?: string;
   /** Attempts and the waits between them. Default: the module's `defaults.retry`, else 3 attempts with exponential backoff. */
   retry?: RetryOptions;
+  /** How long one activation may run, at most 24 days; waiting for a sleep does not count. Then the signal is aborted, ctx calls
+   *  are refused, and the attempt has failed with an AttemptTimeoutError: as soon as the handler has ended, or 5 s later,
+   *  when it is left behind and whatever it still does is ignored. Default: the module's `defaults.timeout`, else no limit. */
+  timeout?: Duration;
   /** Priority of an execution whose invoke names none: higher runs first, -32768 to 32767. Default 0. */
   priority?: number;
   /** How many times its process may vanish under a started execution before it ends as `WORKER_LOST`; `false`: never. Default 3. */
@@ -17,4 +22,5 @@ export interface TaskOptions {
 /** The defaults of a module, beneath each task's own options. */
 export interface TaskDefaults {
   retry?: RetryOptions;
+  timeout?: Duration;
 }

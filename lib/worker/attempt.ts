@@ -1,5 +1,6 @@
 import type { ClaimedExecution } from '../execution/claimed-execution.js';
 import type { ExecutionCell } from '../execution/current-execution.js';
+import type { AttemptTimeoutError } from '../errors/attempt-timeout.error.js';
 import { LeaseLostError } from '../errors/lease-lost.error.js';
 import type { StepJournal } from './step-journal.js';
 
@@ -8,7 +9,9 @@ export class Attempt {
   private controller?: AbortController;
   private abortReason?: Error;
   /** Why its signal was aborted: what its handler throws then is not its own failure. */
-  interrupted?: 'shutdown' | 'lost';
+  interrupted?: 'shutdown' | 'lost' | 'timeout';
+  /** What it has failed with, where that was its running time. */
+  timeout?: AttemptTimeoutError;
 
   constructor(
     readonly execution: ClaimedExecution,
@@ -28,6 +31,15 @@ export class Attempt {
   interrupt(reason: Error): void {
     this.interrupted ??= 'shutdown';
     this.abort(reason);
+  }
+
+  /** It has run for too long. */
+  expire(error: AttemptTimeoutError): void {
+    if (this.interrupted !== undefined) return;
+    this.interrupted = 'timeout';
+    this.timeout = error;
+    this.abort(error);
+    this.journal?.refuse(error);
   }
 
   /** Somebody else may be running this execution now. */

@@ -1,4 +1,6 @@
-import type { Clock } from '../common/clock.js';
+import type { Clock, Timer } from '../common/clock.js';
+import { parseDuration } from '../common/duration.js';
+import { StepTimeoutError } from '../errors/step-timeout.error.js';
 import { encode } from '../execution/codec.js';
 import { currentExecution } from '../execution/current-execution.js';
 import { delayBeforeRetry } from '../execution/judge.js';
@@ -27,6 +29,7 @@ export class StepBodies {
   private waiting: Ask[] = [];
   private running = 0;
   private closed = false;
+  private readonly timers = new Set<Timer>();
   /** The errors that bodies threw, by the form that the handler saw. */
   private readonly thrown = new WeakMap<object, unknown>();
   /** Whether any body has failed: a failed attempt then has something to forget. */
@@ -64,15 +67,13 @@ export class StepBodies {
   close(): void {
     this.closed = true;
     this.waiting = [];
+    for (const timer of this.timers) this.clock.stopTimer(timer);
   }
 
   private async run(ask: Ask): Promise<void> {
     this.running += 1;
     try {
-      const value = await currentExecution.run(
-        { insideStep: ask.name },
-        async () => await ask.body!(),
-      );
+      const value = await this.within(parseDuration(ask.options?.timeout), ask);
       if (!this.closed) this.ports.succeeded(ask, encode(value, `result of step "${ask.name}"`));
     } catch (error) {
       if (!this.closed) this.failed(ask, error);
@@ -80,6 +81,38 @@ export class StepBodies {
       this.running -= 1;
       this.ports.changed();
     }
+  }
+
+  /** One try of the body. One that takes too long goes on, but nobody waits for it any more. */
+  private within(timeoutMs: number | undefined, { name, body }: Ask): Promise<unknown> {
+    const start = (stepSignal?: AbortSignal) =>
+      currentExecution.run({ insideStep: name, stepSignal }, async () => await body!());
+    if (timeoutMs === undefined) return start();
+    return new Promise((resolve, reject) => {
+      const controller = new AbortController();
+      const timer = this.startTimer(timeoutMs, () => {
+        const error = new StepTimeoutError(name, timeoutMs);
+        controller.abort(error);
+        reject(error);
+      });
+      start(controller.signal)
+        .then(resolve, reject)
+        .finally(() => this.stopTimer(timer));
+    });
+  }
+
+  private startTimer(delayMs: number, fire: () => void): Timer {
+    const timer = this.clock.startTimer(delayMs, () => {
+      this.timers.delete(timer);
+      fire();
+    });
+    this.timers.add(timer);
+    return timer;
+  }
+
+  private stopTimer(timer: Timer): void {
+    this.timers.delete(timer);
+    this.clock.stopTimer(timer);
   }
 
   private failed(ask: Ask, error: unknown): void {
@@ -99,9 +132,9 @@ export class StepBodies {
     ask.saved = false;
     if (delay > HELD_RETRY_MS) return this.ports.later(ask);
     this.running += 1;
-    this.clock.startTimer(delay, () => {
+    this.startTimer(delay, () => {
       this.running -= 1;
-      if (!this.closed) this.add(ask);
+      this.add(ask);
       this.ports.changed();
     });
   }

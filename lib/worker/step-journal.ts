@@ -22,7 +22,8 @@ import { WaitList } from './wait-list.js';
 /** How long a recorded outcome may go unasked while the handler is idle. */
 const DIVERGENCE_MS = 10_000;
 
-type State = 'open' | 'suspended' | 'ended' | 'lost';
+/** `refused`: the handler may still run, but its attempt is over. */
+type State = 'open' | 'suspended' | 'ended' | 'refused';
 
 /** One activation's steps and waits: gives recorded outcomes back in the order in which they were seen, starts bodies that
  *  have no record, stores what they return, and decides when the activation may be dropped.
@@ -37,6 +38,7 @@ export class StepJournal implements ActiveExecution {
   private readonly asks = new Map<string, Ask>();
   private readonly bodies: StepBodies;
   private state: State = 'open';
+  private refusal?: Error;
   private pumpScheduled = false;
   private suspending = false;
   private optional: (() => void)[] = [];
@@ -101,6 +103,11 @@ export class StepJournal implements ActiveExecution {
     }) as Promise<void>;
   }
 
+  sleepUntil(name: string, epochMs: number): Promise<void> {
+    const sinceClaim = this.clock.now() - this.claimedAt;
+    return this.sleep(name, epochMs - (this.execution.claimedAt + sinceClaim));
+  }
+
   callStep(call: StepCall): Promise<unknown> {
     const alone = this.unanswered === 0;
     const numbered =
@@ -144,13 +151,20 @@ export class StepJournal implements ActiveExecution {
   /** Another attempt is authorised, or soon may be: nothing of this one is written from now on. */
   lose(): void {
     if (this.state !== 'open') return;
+    this.refuse(new LeaseLostError(this.execution.id));
+    this.ports.end({ type: 'lost' });
+  }
+
+  /** The attempt is over while its handler still runs: what it asks, or is still waiting for, is refused with this error. */
+  refuse(error: Error): void {
+    if (this.state !== 'open') return;
     const pending = [...this.asks.values()].filter((ask) => !ask.answered);
-    this.close('lost');
+    this.refusal = error;
+    this.close('refused');
     for (const { reply } of pending) {
       reply?.promise.catch(() => undefined); // nobody may be waiting for it yet
-      reply?.reject(new LeaseLostError(this.execution.id));
+      reply?.reject(error);
     }
-    this.ports.end({ type: 'lost' });
   }
 
   /** The worker is shutting down: look whether this activation stands at a step boundary. */
@@ -161,7 +175,7 @@ export class StepJournal implements ActiveExecution {
   private ask(ask: Ask): Promise<unknown> {
     if (this.state === 'ended')
       return Promise.reject(new ExecutionClosedError(this.execution.id, ask.name));
-    if (this.state === 'lost') return Promise.reject(new LeaseLostError(this.execution.id));
+    if (this.state === 'refused') return Promise.reject(this.refusal!);
     if (this.state === 'suspended') {
       this.ports.lateCall(ask.name);
       return new Promise(() => undefined);

@@ -1,10 +1,11 @@
 import { durationProblem, toMilliseconds } from '../common/duration.js';
+import { OptionReader } from '../common/option-reader.js';
 import { nameProblem } from '../contracts/task-name.js';
 import { InsideStepError } from '../errors/inside-step.error.js';
 import { InvalidStepError } from '../errors/invalid-step.error.js';
-import { retryOptionProblems } from '../execution/retry-policy.js';
 import type { ClaimedExecution } from '../execution/claimed-execution.js';
 import { currentExecution } from '../execution/current-execution.js';
+import { checkStepOptions, stepOptionNames } from '../execution/step-options.js';
 import type { Duration } from '../interfaces/duration.js';
 import type { InvokeEvent } from '../interfaces/invoke-event.js';
 import type { StepOptions } from '../interfaces/step-options.js';
@@ -45,12 +46,24 @@ export class ActivationContext implements BaseContext {
     await this.#parts.journal.sleep(name, toMilliseconds(duration));
   }
 
+  async sleepUntil(name: string, date: Date): Promise<void> {
+    const step = insideStep();
+    if (step !== undefined) throw new InsideStepError(step, 'ctx.sleepUntil');
+    const problems = nameProblems(name);
+    if (!(date instanceof Date && Number.isFinite(date.getTime())))
+      problems.push('the second argument must be a valid Date');
+    if (problems.length > 0) throw new InvalidStepError('ctx.sleepUntil', problems);
+    await this.#parts.journal.sleepUntil(name, date.getTime());
+  }
+
   get logger(): TaskLogger {
     return this.#parts.logger();
   }
 
   get signal(): AbortSignal {
-    return this.#parts.signal();
+    const ofStep = currentExecution.get()?.stepSignal;
+    const signal = this.#parts.signal();
+    return ofStep === undefined ? signal : AbortSignal.any([signal, ofStep]);
   }
 
   get executionId(): string {
@@ -89,9 +102,9 @@ function nameProblems(name: unknown): string[] {
 function stepProblems(fn: unknown, options: StepOptions | undefined): string[] {
   const problems =
     typeof fn === 'function' ? [] : ['the second argument must be the function to run'];
-  const unknown = Object.keys(options ?? {}).filter((key) => key !== 'retry');
-  problems.push(...unknown.map((key) => `unknown option "${key}"; there is retry`));
-  if (options?.retry !== undefined) problems.push(...retryOptionProblems(options.retry, 'retry'));
+  const reader = options === undefined ? undefined : OptionReader.open(options, '', problems);
+  reader?.onlyKnown(stepOptionNames);
+  if (reader !== undefined) checkStepOptions(reader);
   return problems;
 }
 

@@ -22,9 +22,15 @@ export class TaskLogs {
     );
   }
 
+  leftBehind(execution: ClaimedExecution, timeout: Error): void {
+    this.of(execution).warn(
+      `${timeout.message} It did not end when its signal was aborted: it is left behind, and what it still does is ignored.`,
+    );
+  }
+
   lateEnd(execution: ClaimedExecution): void {
     this.of(execution).warn(
-      'The handler ended after the execution was suspended, and what it came to is ignored. Work beside a wait belongs into a step.',
+      'The handler ended after its execution had been suspended or had timed out, and what it came to is ignored. Work beside a wait belongs into a step.',
     );
   }
 }

@@ -1,6 +1,8 @@
 import type { Clock } from '../common/clock.js';
+import { parseDuration } from '../common/duration.js';
 import { parseWith } from '../contracts/parse.js';
 import type { TaskDefinition } from '../discovery/task-definition.js';
+import { AttemptTimeoutError } from '../errors/attempt-timeout.error.js';
 import { PayloadInvalidError } from '../errors/payload-invalid.error.js';
 import { ResultInvalidError } from '../errors/result-invalid.error.js';
 import { decode, decodeParsed, encode } from '../execution/codec.js';
@@ -19,6 +21,9 @@ import type { JournalEnd } from './journal-ports.js';
 import { StepJournal } from './step-journal.js';
 import type { ContextClass } from './task-context.js';
 import type { TaskLogs } from './task-logs.js';
+
+/** How long a handler whose time is over may take to end. Then the next attempt may start beside it, which the fence allows. */
+const TIMEOUT_GRACE_MS = 5_000;
 
 /** Runs one attempt: from a claimed execution to an outcome. User code ends in a value here; nothing is thrown. */
 export class TaskRunner {
@@ -55,7 +60,14 @@ export class TaskRunner {
     const { execution } = attempt;
     const event: InvokeEvent = { name: 'conductor.invoke', payload: value };
     return new Promise<Outcome>((resolve) => {
-      let dropped: JournalEnd | undefined;
+      let left = false;
+      /** The handler is left behind: nothing refers to its promise any more, and what it still comes to is ignored. */
+      const leave = (outcome: Outcome) => {
+        left = true;
+        time.stop();
+        attempt.close();
+        resolve(outcome);
+      };
       const journal = new StepJournal(
         execution,
         {
@@ -74,9 +86,7 @@ export class TaskRunner {
           stopping: this.stopping,
           end: (end) => {
             if (end.type === 'lost') return attempt.lose(); // its handler still runs; it ends the attempt when it settles
-            dropped = end;
-            attempt.close();
-            resolve(outcomeOf(end));
+            leave(outcomeOf(end));
           },
           lateCall: (call) => this.logs.lateCall(execution, call),
         },
@@ -93,10 +103,15 @@ export class TaskRunner {
         logger: () => this.logs.of(execution),
       });
       const ended = async (judged: () => Promise<Outcome>) => {
-        if (dropped !== undefined) return this.logs.lateEnd(execution);
+        if (left) return this.logs.lateEnd(execution);
+        time.stop();
         attempt.close();
         resolve(await judged());
       };
+      const time = this.limit(attempt, task, (error) => {
+        this.logs.leftBehind(execution, error);
+        leave(this.judge(attempt, error, policy));
+      });
       currentExecution
         .run(attempt.cell, async () => await task.handler(event, ctx))
         .then(
@@ -104,6 +119,24 @@ export class TaskRunner {
           (error: unknown) => ended(() => this.threw(attempt, journal, error, policy)),
         );
     });
+  }
+
+  /** At the end of the task's time the attempt is told; a handler that has not ended a grace later is left behind. */
+  private limit(
+    attempt: Attempt,
+    task: TaskDefinition,
+    leave: (error: AttemptTimeoutError) => void,
+  ): { stop(): void } {
+    const timeoutMs = parseDuration(task.options.timeout ?? this.defaults.timeout);
+    if (timeoutMs === undefined) return { stop: () => undefined };
+    let timer = this.clock.startTimer(timeoutMs, () => {
+      const error = new AttemptTimeoutError(attempt.execution.id, task.name, timeoutMs);
+      attempt.expire(error);
+      timer = this.clock.startTimer(TIMEOUT_GRACE_MS, () => {
+        if (attempt.interrupted === 'timeout') leave(error);
+      });
+    });
+    return { stop: () => this.clock.stopTimer(timer) };
   }
 
   private async returned(
@@ -115,6 +148,7 @@ export class TaskRunner {
   ): Promise<Outcome> {
     const unasked = await journal.handlerEnded();
     if (attempt.interrupted === 'lost') return { type: 'lost' };
+    if (attempt.timeout !== undefined) return this.judge(attempt, attempt.timeout, policy);
     if (unasked.length > 0) {
       return {
         type: 'blocked',
@@ -142,7 +176,7 @@ export class TaskRunner {
     if (attempt.interrupted === 'lost') return { type: 'lost' };
     // it was asked to stop and did: the attempt is given back
     if (attempt.interrupted === 'shutdown') return { type: 'released' };
-    return this.judge(attempt, journal.original(error), policy);
+    return this.judge(attempt, attempt.timeout ?? journal.original(error), policy);
   }
 
   private judge({ execution }: Attempt, error: unknown, policy: RetryPolicy): Outcome {

@@ -139,11 +139,11 @@ describe('the orchestrator', () => {
   it('K5 leaves no timer and no socket behind, also with work that waits for a later time', async () => {
     @Injectable()
     class Tasks {
-      @Task('sleeper')
+      @Task('sleeper', { timeout: '1h' })
       async sleeper(_event: unknown, ctx: TaskContext) {
         await ctx.sleep('long', '1d');
       }
-      @Task('later', { retry: { backoff: { type: 'fixed', delay: '1h' } } })
+      @Task('later', { timeout: '1h', retry: { backoff: { type: 'fixed', delay: '1h' } } })
       async later(event: { payload: unknown }) {
         if (event.payload === 'gated') await gate.pass();
         throw new Error('again in an hour');

@@ -159,4 +159,68 @@ describe('a sleep', () => {
       true,
     );
   });
+
+  it('W2 of thirty days waits for thirty days, over restarts', async () => {
+    const days = 24 * 3_600_000;
+    @Injectable()
+    class Tasks {
+      @Task('month')
+      async month(_event: unknown, ctx: TaskContext) {
+        await ctx.sleep('wait', '30d');
+        return 'over';
+      }
+    }
+    const clock = movableClock(apps.database);
+    const first = await start({ providers: [Tasks] });
+    await clock.install();
+    const { id } = await first.conductor.invoke({ name: 'month' });
+    await until(async () => (await first.conductor.handle(id).status()).status === 'suspended');
+    await first.close();
+    await clock.advance(30 * days - 60_000);
+    const second = await start({ providers: [Tasks] });
+    await second.orchestrator.drain();
+    await expect(second.conductor.handle(id).status()).resolves.toMatchObject({
+      status: 'suspended',
+    });
+    await clock.advance(60_000);
+    await expect(second.conductor.handle(id).result({ timeout: '20s' })).resolves.toBe('over');
+  });
+
+  it('W2 until an instant of the database’s clock is over then, whatever the process’s clock says; one in the past at once', async () => {
+    let instant = new Date(0);
+    @Injectable()
+    class Tasks {
+      @Task('until')
+      async until(_event: unknown, ctx: TaskContext) {
+        await ctx.sleepUntil('past', new Date(0));
+        await ctx.sleepUntil('future', instant);
+        const bad = await ctx
+          .sleepUntil('bad', 'tomorrow' as never)
+          .catch((error: { code: string }) => error.code);
+        const inside = await ctx
+          .step('body', () => ctx.sleepUntil('within', instant))
+          .catch((error: { code: string }) => error.code);
+        return [bad, inside];
+      }
+    }
+    const clock = movableClock(apps.database);
+    const { conductor, orchestrator } = await start({ providers: [Tasks] });
+    await clock.install();
+    await clock.advance(-5 * 3_600_000);
+    instant = new Date((await clock.now()) + 1_800_000);
+    const handle = await conductor.invoke({ name: 'until' });
+    await until(async () => (await handle.status()).status === 'suspended');
+    const { dueAt } = (await conductor.steps(handle.id)).find(({ name }) => name === 'future')!;
+    // no earlier, and later by no more than what passes between the claim and the write
+    expect(dueAt!.getTime()).toBeGreaterThanOrEqual(instant.getTime());
+    expect(dueAt!.getTime()).toBeLessThan(instant.getTime() + 60_000);
+    await clock.advance(1_800_000 - 60_000);
+    await orchestrator.drain();
+    await expect(handle.status()).resolves.toMatchObject({ status: 'suspended' });
+    await clock.advance(120_000);
+    await expect(handle.result({ timeout: '20s' })).resolves.toEqual([
+      'CONDUCTOR_INVALID_STEP',
+      'CONDUCTOR_INSIDE_STEP',
+    ]);
+  });
 });

@@ -282,9 +282,16 @@ export class Steps {
     return id;
   }
 
+  @Step({ timeout: '5s', retry: { maxAttempts: 2 } })
+  async limited() {}
+
   // @ts-expect-error -- no such option
-  @Step({ timeout: '5s' })
+  @Step({ timeuot: '5s' })
   async option() {}
+
+  // @ts-expect-error -- no such duration
+  @Step({ timeout: 'soon' })
+  async duration() {}
 }
 
 type Same<A, B> =

@@ -229,8 +229,13 @@ describe('resolveOptions', () => {
     ],
     [
       'an unknown default',
-      { connection, defaults: { timeout: '1s' } },
-      'unknown option defaults.timeout: there are retry',
+      { connection, defaults: { priority: 1 } },
+      'unknown option defaults.priority: there are retry, timeout',
+    ],
+    [
+      'a time-out that no timer holds',
+      { connection, defaults: { timeout: '25d' } },
+      'defaults.timeout must be from 1ms to 24d, and is "25d"',
     ],
     [
       'a lease without a unit',

@@ -76,6 +76,7 @@ interface ClaimedRow {
   claims: number;
   alone: boolean;
   priority: number;
+  claimed_at: number;
   /** Its place in the order of the claim. */
   place: number;
   payload: string;
@@ -151,6 +152,7 @@ export class ExecutionRepository {
         claims: row.claims,
         alone: row.alone,
         priority: row.priority,
+        claimedAt: row.claimed_at,
         payload: row.payload,
         records: parseMemo(row.memo),
       })),

@@ -31,7 +31,7 @@ export const claim = sqlFunction({
     'p_alone_patience_ms int',
   ],
   returns: `table(kind int, id uuid, task_id int, failures smallint, losses smallint, claims int, alone boolean, priority smallint,
-    place int, payload text, memo text, due_in_ms double precision)`,
+    claimed_at double precision, place int, payload text, memo text, due_in_ms double precision)`,
   body: (s) => `
 declare
   ts timestamptz := ${s}.clock();
@@ -102,7 +102,7 @@ begin
             started = not r.alone, started_at = coalesce(r.started_at, ts)
         where r.id = any(ids)
         returning r.id, r.task_id, r.failures, r.losses, r.claims, r.alone, r.priority)
-      select ${claimRow.claimed}, c.id, c.task_id, c.failures, c.losses, c.claims, c.alone, c.priority, o.place::int, e.payload::text,
+      select ${claimRow.claimed}, c.id, c.task_id, c.failures, c.losses, c.claims, c.alone, c.priority, (extract(epoch from ts) * 1000)::double precision, o.place::int, e.payload::text,
              case when c.claims > 1 then ${memo(s, 'c.id')} end, null::double precision
       from claimed c
       join ${s}.execution e on e.id = c.id

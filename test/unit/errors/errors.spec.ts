@@ -1,4 +1,5 @@
 import { readdirSync } from 'node:fs';
+import { AttemptTimeoutError } from '../../../lib/errors/attempt-timeout.error.js';
 import { ConductorError } from '../../../lib/errors/conductor.error.js';
 import { ConductorStoppedError } from '../../../lib/errors/conductor-stopped.error.js';
 import { DatabaseError } from '../../../lib/errors/database.error.js';
@@ -24,6 +25,7 @@ import { ResultTimeoutError } from '../../../lib/errors/result-timeout.error.js'
 import { RetryAfterError } from '../../../lib/errors/retry-after.error.js';
 import { SchemaVersionError } from '../../../lib/errors/schema-version.error.js';
 import { SerializationError } from '../../../lib/errors/serialization.error.js';
+import { StepTimeoutError } from '../../../lib/errors/step-timeout.error.js';
 import { UnknownExecutionError } from '../../../lib/errors/unknown-execution.error.js';
 import { WorkerLostError } from '../../../lib/errors/worker-lost.error.js';
 
@@ -32,6 +34,16 @@ const cause = new Error('the cause');
 
 /** One of each, with its code and what its message must tell. */
 const errors: [ConductorError, string, string[]][] = [
+  [
+    new AttemptTimeoutError(id, 'shop.ship', 250),
+    'CONDUCTOR_ATTEMPT_TIMEOUT',
+    [id, 'shop.ship', '250 ms', 'ctx.signal'],
+  ],
+  [
+    new StepTimeoutError('reserve', 250),
+    'CONDUCTOR_STEP_TIMEOUT',
+    ['reserve', '250 ms', 'ctx.signal'],
+  ],
   [new ConductorStoppedError('invoke'), 'CONDUCTOR_STOPPED', ['invoke', 'closed']],
   [new DatabaseError('42P01', 'no such table'), 'CONDUCTOR_DATABASE', ['42P01', 'no such table']],
   [
