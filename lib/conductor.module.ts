@@ -2,6 +2,7 @@ import { Module, type Provider } from '@nestjs/common';
 import { DiscoveryModule } from '@nestjs/core';
 import { Conductor } from './client/conductor.js';
 import { Enqueuer } from './client/enqueuer.js';
+import { Resumer } from './client/resumer.js';
 import { ResultWaiter } from './client/result-waiter.js';
 import { systemClock, type Clock } from './common/clock.js';
 import { CLOCK, OPTIONS } from './conductor.constants.js';
@@ -64,15 +65,25 @@ const providers: Provider[] = [
     ) => new Enqueuer(database, executions, tasks, notifier),
   },
   {
+    provide: Resumer,
+    inject: [Database, ExecutionRepository, Notifier],
+    useFactory: (database: Database, executions: ExecutionRepository, notifier: Notifier) =>
+      new Resumer(database, executions, notifier),
+  },
+  {
     provide: ResultWaiter,
     inject: [ExecutionReader, CLOCK],
     useFactory: (reader: ExecutionReader, clock: Clock) => new ResultWaiter(reader, clock),
   },
   {
     provide: Conductor,
-    inject: [Enqueuer, ExecutionReader, ResultWaiter],
-    useFactory: (enqueuer: Enqueuer, reader: ExecutionReader, waiter: ResultWaiter) =>
-      new Conductor(enqueuer, reader, waiter),
+    inject: [Enqueuer, Resumer, ExecutionReader, ResultWaiter],
+    useFactory: (
+      enqueuer: Enqueuer,
+      resumer: Resumer,
+      reader: ExecutionReader,
+      waiter: ResultWaiter,
+    ) => new Conductor(enqueuer, resumer, reader, waiter),
   },
   TaskMetadataAccessor,
   TaskExplorer,

@@ -37,6 +37,7 @@ export {
   InvokedExecution,
   type ResultOptions,
 } from './client/execution-handle.js';
+export type { ResumeFilter } from './client/resumer.js';
 export type { InvokeItem, InvokeOptions, InvokeOutcome } from './interfaces/invoke-options.js';
 export type {
   ExecutionFilter,

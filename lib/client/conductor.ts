@@ -1,4 +1,6 @@
 import { validate as isUuid } from 'uuid';
+import { OptionReader } from '../common/option-reader.js';
+import { nameProblem } from '../contracts/task-name.js';
 import { statusCode } from '../execution/execution-status.js';
 import type {
   InvokeArgs,
@@ -21,15 +23,18 @@ import type { Enqueuer } from './enqueuer.js';
 import { ExecutionHandle, InvokedExecution, type ResultOptions } from './execution-handle.js';
 import { newExecution } from './new-execution.js';
 import type { ResultWaiter } from './result-waiter.js';
+import type { ResumeFilter, Resumer } from './resumer.js';
 
 /** Asks for work, and reads what became of it. Injectable in every process, whether it runs tasks or not. */
 export class Conductor {
   readonly #enqueuer: Enqueuer;
+  readonly #resumer: Resumer;
   readonly #reader: ExecutionReader;
   readonly #waiter: ResultWaiter;
 
-  constructor(enqueuer: Enqueuer, reader: ExecutionReader, waiter: ResultWaiter) {
+  constructor(enqueuer: Enqueuer, resumer: Resumer, reader: ExecutionReader, waiter: ResultWaiter) {
     this.#enqueuer = enqueuer;
+    this.#resumer = resumer;
     this.#reader = reader;
     this.#waiter = waiter;
   }
@@ -130,6 +135,22 @@ export class Conductor {
     return new ExecutionHandle<R>(checkedId(id), this.#reader, this.#waiter);
   }
 
+  /**
+   * Offers blocked executions again, to any worker: one of them, or all that a filter names. Those whose code did not
+   * fit their record are offered by themselves too: after 1 s, 10 s, 1 min, then every 10 min to workers other than the one
+   * that found it out, and to each worker that boots. So this is needed only where that is too slow.
+   *
+   * @returns how many were blocked; one that is not blocked stays as it is
+   * @throws InvalidInvokeError for what is neither an id nor a filter
+   * @throws DatabaseUnavailableError
+   */
+  async resume(which: string | ResumeFilter): Promise<number> {
+    if (typeof which === 'string') return await this.#resumer.resume({ ids: [checkedId(which)] });
+    const problems = resumeProblems(which);
+    if (problems.length > 0) throw new InvalidInvokeError(problems);
+    return await this.#resumer.resume(which);
+  }
+
   /** An execution as it stands, or undefined if there never was one with this id. */
   async get(id: string): Promise<ExecutionView | undefined> {
     return await this.#reader.get(checkedId(id));
@@ -163,6 +184,17 @@ function checkedId(id: string): string {
       `${JSON.stringify(id)} is not the id of an execution: ids are UUIDs`,
     ]);
   return id.toLowerCase();
+}
+
+function resumeProblems(filter: unknown): string[] {
+  const problems: string[] = [];
+  const reader = OptionReader.open(filter, 'what to resume', problems);
+  reader?.onlyKnown(['task', 'queue']);
+  for (const key of ['task', 'queue']) {
+    const problem = reader?.has(key) ? nameProblem(reader.given[key]) : undefined;
+    if (problem !== undefined) reader!.fail(key, problem);
+  }
+  return problems;
 }
 
 function filterProblems({ status, cursor, limit, since }: ExecutionFilter): string[] {

@@ -10,6 +10,7 @@ type Event =
   | 'lose'
   | 'loseForGood'
   | 'diverge'
+  | 'offer'
   | 'resume';
 
 export type TransitionTable = Record<ExecutionStatus, Partial<Record<Event, ExecutionStatus>>>;
@@ -29,7 +30,8 @@ export const transitions = {
   },
   // a suspended row is claimed as it is once its wait is over: waking it first would be one more write a wait
   suspended: { claim: 'running' },
-  blocked: { resume: 'pending' },
+  // offered to a worker other than the one whose code it did not fit, which claims it as it is
+  blocked: { resume: 'pending', offer: 'running' },
   completed: {},
   failed: {},
   cancelled: {},

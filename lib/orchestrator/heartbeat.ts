@@ -72,6 +72,7 @@ export class Heartbeat {
     this.log.beatSucceeded();
     this.shortestLeaseMs = reply.shortestLeaseMs;
     this.renewed(sentAt);
+    if (reply.offers) this.worker.takeOffers();
     if (reply.dueInMs !== undefined) this.worker.wakeIn(reply.dueInMs);
     await this.releaseOrphans(reply.orphans);
     if (reply.lapsed) this.recover();

@@ -21,6 +21,7 @@ import { channelOf } from '../persistence/channel.js';
 import { Database } from '../persistence/database.js';
 import { NotificationListener } from '../persistence/notification.listener.js';
 import { Notifier } from '../persistence/notifier.js';
+import { ExecutionRepository } from '../persistence/repositories/execution.repository.js';
 import { TaskRepository } from '../persistence/repositories/task.repository.js';
 import { WorkerRepository } from '../persistence/repositories/worker.repository.js';
 import type { ServedQueue } from '../worker/worker.js';
@@ -70,6 +71,7 @@ export class Orchestrator
     private readonly registry: TaskRegistry,
     private readonly database: Database,
     private readonly tasks: TaskRepository,
+    private readonly executions: ExecutionRepository,
     private readonly workers: WorkerRepository,
     private readonly notifier: Notifier,
     private readonly waiter: ResultWaiter,
@@ -198,6 +200,10 @@ export class Orchestrator
         maxLosses: maxLosses === false ? undefined : maxLosses,
         version,
       })),
+      REGISTER_PATIENCE_MS,
+    );
+    await this.executions.offerBlocked(
+      ids.map(({ taskId }) => taskId),
       REGISTER_PATIENCE_MS,
     );
     const queues = new Map<number, ServedQueue>();

@@ -28,6 +28,11 @@ export class Notifier {
     });
   }
 
+  /** Wakes the listeners of these channels without a statement to travel with. */
+  tell(channels: string[]): void {
+    for (const channel of this.take(channels)) this.send(channel);
+  }
+
   close(): void {
     for (const { timer } of this.recent.values()) this.clock.stopTimer(timer);
     this.recent.clear();
@@ -39,9 +44,13 @@ export class Notifier {
       this.recent.delete(channel);
       if (!again) return;
       this.rest(channel);
-      // only a hint: what it would have announced is found by the next heartbeat
-      this.database.statement.run(`select pg_notify($1, '')`, [channel]).catch(() => undefined);
+      this.send(channel);
     });
     this.recent.set(channel, { again: false, timer });
+  }
+
+  /** Only a hint: what it would have announced is found by the next heartbeat. */
+  private send(channel: string): void {
+    this.database.statement.run(`select pg_notify($1, '')`, [channel]).catch(() => undefined);
   }
 }

@@ -381,7 +381,8 @@ export class StepJournal implements ActiveExecution {
 
   /** A recorded outcome has not been asked for. A step that was renamed must block here, before its body runs again. */
   private awaitTheUnasked(): void {
-    if (this.busy || (this.bodies.first === undefined && this.waits.size === 0)) return;
+    // with nothing asked for, user code of its own is at work; what is asked for may itself be recorded, further on
+    if (this.busy || this.unanswered === 0) return;
     this.timer = this.clock.startTimer(DIVERGENCE_MS, () => {
       if (
         this.state !== 'open' ||
@@ -389,7 +390,7 @@ export class StepJournal implements ActiveExecution {
         this.asks.has(this.recorded.next.name)
       )
         return;
-      const found = this.bodies.first ?? this.waits.all()[0];
+      const found = [...this.asks.values()].find((ask) => !ask.answered);
       this.finish({
         type: 'diverged',
         error: this.divergence(

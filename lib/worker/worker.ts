@@ -46,6 +46,7 @@ export class Worker {
   private lone?: Attempt;
   private claiming = false;
   private wanted = false;
+  private offers = false;
   private held = true;
   private backoffMs = 0;
   private dueTimer?: Timer;
@@ -100,6 +101,12 @@ export class Worker {
     if (this.workerId === undefined) return;
     this.wanted = true;
     if (!this.claiming) void this.claimWhileWanted();
+  }
+
+  /** Blocked executions are offered to this worker: its next claim asks for them. */
+  takeOffers(): void {
+    this.offers = true;
+    this.wake();
   }
 
   /** Something can be claimed in so many ms. */
@@ -168,6 +175,8 @@ export class Worker {
     this.starved = requests.length < this.queues.length;
     if (requests.length === 0) return;
     const token = randomUuid();
+    const { offers } = this;
+    this.offers = false;
     this.claimsInFlight.add(token);
     let reply: ClaimReply;
     try {
@@ -176,6 +185,7 @@ export class Worker {
         token,
         queues: requests,
         alonePatienceMs: this.attempts.size === 0 ? 0 : ALONE_PATIENCE_MS,
+        offers,
       });
       this.backoffMs = 0;
     } catch (error) {

@@ -78,7 +78,7 @@ describe('the cost of finding work', () => {
       const queueIds = tasks.map(({ queueId }) => queueId).join();
       const cost = await blocks(
         `select * from conductor.claim(${worker}, '${randomUuid()}', '{${taskIds}}', '{${queueIds}}',
-           '{${tasks[0]!.queueId}}', '{${slots}}', 0)`,
+           '{${tasks[0]!.queueId}}', '{${slots}}', 0, false)`,
       );
       const claimed = await db.test.query(
         'select id from conductor.run where id = any($1) and status = 1',

@@ -191,7 +191,7 @@ describe('a claim', () => {
     try {
       await claiming.query('begin');
       await claiming.query(
-        `select * from conductor.claim(${leaving}, '${randomUuid()}', '{${task.taskId}}', '{${task.queueId}}', '{${task.queueId}}', '{1}', 0)`,
+        `select * from conductor.claim(${leaving}, '${randomUuid()}', '{${task.taskId}}', '{${task.queueId}}', '{${task.queueId}}', '{1}', 0, false)`,
       );
       const struckOff = db.workers.deregister(leaving);
       await until(async () => {

@@ -237,7 +237,7 @@ describe('a worker that leaves', () => {
     const [id] = await db.enqueue(task);
     await inForeignTransaction(db, async (foreign) => {
       // a claim whose reply the worker no longer waits for
-      await foreign.query('select * from conductor.claim($1, $2, $3, $4, $5, $6, 0)', [
+      await foreign.query('select * from conductor.claim($1, $2, $3, $4, $5, $6, 0, false)', [
         leaving,
         randomUuid(),
         [task.taskId],

@@ -190,7 +190,7 @@ describe('recovery, beside others and at its bounds', () => {
     expect(of(rest, victim)).toMatchObject({ recovered: 1 });
   });
 
-  const claimText = 'select kind from conductor.claim($1, $2, $3, $4, $5, $6, 0)';
+  const claimText = 'select kind from conductor.claim($1, $2, $3, $4, $5, $6, 0, false)';
   const claimBy = (worker: number) => [
     worker,
     randomUuid(),

@@ -11,8 +11,10 @@ import type { Fence } from '../../lib/persistence/repositories/worker.repository
 import { completed, failure, openWait, Statements } from '../support/persistence.js';
 
 const LEASE_MS = 1_000;
+const PATIENCE_MS = 5_000;
 const table: TransitionTable = transitions;
-type Event = keyof (typeof transitions)['running'] | 'claim';
+type Event =
+  keyof (typeof transitions)['running'] | keyof (typeof transitions)['blocked'] | 'claim';
 
 describe('the statements follow the table of transitions', () => {
   let db: Statements;
@@ -58,6 +60,14 @@ describe('the statements follow the table of transitions', () => {
     suspend: (of) => db.suspend(of, [openWait('later', 60_000)]),
     release: (of) => db.settle([of], { type: 'released' }),
     diverge: (of) => db.settle([of], { type: 'blocked', error: failure }),
+    resume: ({ id }) => db.executions.resume({ ids: [id] }, 10, PATIENCE_MS),
+    offer: async ({ task }) => {
+      const other = await db.worker(LEASE_MS);
+      await db.clock.advance(1_000);
+      // what waits in the queue is no offer
+      await db.test.query(`update conductor.run set run_at = run_at + interval '1 h'`);
+      await db.claimOffers(other, task);
+    },
     lose,
     loseForGood: async ({ id }) => {
       await db.test.query(`update conductor.run set alone = true where id = $1`, [id]);

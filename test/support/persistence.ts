@@ -107,6 +107,17 @@ export class Statements {
     });
   }
 
+  /** A claim that also asks for blocked executions. */
+  claimOffers(workerId: number, task: TaskIds): Promise<ClaimReply> {
+    return this.executions.claim({
+      workerId,
+      token: randomUuid(),
+      alonePatienceMs: 0,
+      offers: true,
+      queues: [{ queueId: task.queueId, slots: 100, taskIds: [task.taskId] }],
+    });
+  }
+
   async claimOne(workerId: number, task: TaskIds): Promise<Fence> {
     const { executions } = await this.claim(workerId, [task], 1);
     const { id, token } = executions[0]!;

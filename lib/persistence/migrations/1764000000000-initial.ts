@@ -1,4 +1,5 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
+import { offerBlocked, resume } from '../sql/blocked.js';
 import { claim, startAlone } from '../sql/claim.js';
 import { clock } from '../sql/clock.js';
 import { enqueue } from '../sql/enqueue.js';
@@ -39,6 +40,8 @@ const functions = [
   deregisterWorker,
   recover,
   runnable,
+  offerBlocked,
+  resume,
 ];
 
 export class Initial1764000000000 implements MigrationInterface {

@@ -7,6 +7,7 @@ import {
 } from '../../execution/outcome.js';
 import type { RecordWrite } from '../../execution/step-record.js';
 import type { Database } from '../database.js';
+import { offerBlocked, resume } from '../sql/blocked.js';
 import { claim, claimRow, startAlone } from '../sql/claim.js';
 import { enqueue, enqueueCode } from '../sql/enqueue.js';
 import { settle } from '../sql/settle.js';
@@ -34,6 +35,8 @@ export interface ClaimRequest {
   queues: { queueId: number; slots: number; taskIds: number[] }[];
   /** How long an execution that runs alone must have been due. */
   alonePatienceMs: number;
+  /** Whether to look for blocked executions that are offered to this worker. */
+  offers?: boolean;
 }
 
 export interface ClaimReply {
@@ -138,6 +141,7 @@ export class ExecutionRepository {
       request.queues.map((queue) => queue.queueId),
       request.queues.map((queue) => queue.slots),
       request.alonePatienceMs,
+      request.offers ?? false,
     ]);
     const claimed = rows
       .filter((row) => row.kind === claimRow.claimed)
@@ -169,6 +173,29 @@ export class ExecutionRepository {
       goOn,
     );
     return rows.length > 0;
+  }
+
+  /** Offers what is blocked of these tasks at once, for a worker that boots. */
+  async offerBlocked(taskIds: number[], patienceMs: number): Promise<void> {
+    await this.database.statement.persist(
+      offerBlocked.call(this.database.schema),
+      [taskIds],
+      this.database.patience(patienceMs),
+    );
+  }
+
+  /** Makes blocked executions pending again. @returns their ids and queues */
+  async resume(
+    which: { ids?: string[]; queue?: string; task?: string },
+    limit: number,
+    patienceMs: number,
+  ): Promise<{ id: string; queueId: number }[]> {
+    const rows = await this.database.statement.persist<{ id: string; queue_id: number }>(
+      resume.call(this.database.schema),
+      [which.ids ?? null, which.queue ?? null, which.task ?? null, limit],
+      this.database.patience(patienceMs),
+    );
+    return rows.map(({ id, queue_id }) => ({ id, queueId: queue_id }));
   }
 
   async settle(items: SettleItem[], goOn: () => boolean): Promise<WriteReport[]> {

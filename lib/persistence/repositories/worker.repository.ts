@@ -23,6 +23,8 @@ export interface Beat {
   lapsed: boolean;
   /** Of all workers that are taken for alive: how often to beat follows from it. */
   shortestLeaseMs: number;
+  /** Blocked executions are offered to this worker: its next claim may ask for them. */
+  offers: boolean;
   /** Rows that this worker owns and did not name. */
   orphans: Fence[];
 }
@@ -41,6 +43,7 @@ interface BeatRow {
   due_in_ms: number | null;
   lapsed: boolean;
   shortest_lease_ms: number;
+  offers: boolean;
 }
 
 /** Rows of one recovery of one dead worker: bounded, so that the statement stays short. */
@@ -74,6 +77,7 @@ export class WorkerRepository {
       dueInMs: alive.due_in_ms ?? undefined,
       lapsed: alive.lapsed,
       shortestLeaseMs: alive.shortest_lease_ms,
+      offers: alive.offers,
       orphans: rows
         .filter((row) => row.kind === beatRow.orphan)
         .map(({ id, token }) => ({ id, token })),

@@ -1,5 +1,6 @@
 import { statusCode as status } from '../../execution/execution-status.js';
 import { memo } from './memo.js';
+import { offered } from './blocked.js';
 import { ready, waitsAlone } from './ready.js';
 import { sqlFunction } from './sql-function.js';
 
@@ -17,6 +18,7 @@ const inLane = (alias: string) =>
  *  - run_ready starts with the task, and only registered tasks are named: others cost nothing, however many wait.
  *  - run_at ends each probe at the first future row, which needs equality on the columns before it: one lane at a time.
  *  - The heads of several tasks are merged without locks first, so that no more rows are locked than are taken.
+ *  - p_offers: blocked executions that are offered to this worker come first. The heartbeat says whether there are any.
  *  - What runs alone is claimed by itself, by a busy worker only after p_alone_patience_ms: an idle process had its chance
  *    then. It is claimed but not started (see start_alone). */
 export const claim = sqlFunction({
@@ -29,6 +31,7 @@ export const claim = sqlFunction({
     'p_queues int[]',
     'p_slots int[]',
     'p_alone_patience_ms int',
+    'p_offers boolean',
   ],
   returns: `table(kind int, id uuid, task_id int, failures smallint, losses smallint, claims int, alone boolean, priority smallint,
     claimed_at double precision, place int, payload text, memo text, due_in_ms double precision)`,
@@ -51,6 +54,13 @@ begin
     return;
   end if;
 
+  -- one that runs alone is made pending, and is claimed as such, by itself
+  if p_offers then
+    update ${s}.run r set status = ${status.pending}, blocked_by = null, offer_at = null
+    from (select x.id from ${s}.run x where x.task_id = any(p_tasks) and ${offered('x')} and x.alone for update skip locked) b
+    where r.id = b.id;
+  end if;
+
   ids := array(
     select a.id from unnest(p_tasks) t(id)
     cross join lateral (
@@ -65,6 +75,14 @@ begin
       tasks := array(select t.id from unnest(p_tasks, p_task_queues) t(id, queue_id) where t.queue_id = p_queues[q]);
       lane_priority := 32767;
       lane_status := 32767;
+      if p_offers then
+        taken := array(
+          select x.id from ${s}.run x
+          where x.task_id = any(tasks) and ${offered('x')} and not x.alone
+          order by x.offer_at, x.id limit free for update skip locked);
+        free := free - cardinality(taken);
+        ids := ids || taken;
+      end if;
       while free > 0 loop
         select l.priority, l.status into lane_priority, lane_status from ${s}.next_lane(tasks, lane_priority, lane_status) l;
         exit when not found;
@@ -99,7 +117,8 @@ begin
       with claimed as (
         update ${s}.run r
         set status = ${status.running}, token = p_token, worker_id = p_worker, claims = r.claims + 1,
-            started = not r.alone, started_at = coalesce(r.started_at, ts)
+            started = not r.alone, started_at = coalesce(r.started_at, ts), blocked_by = null, offer_at = null,
+            offers = case r.status when ${status.blocked} then r.offers end
         where r.id = any(ids)
         returning r.id, r.task_id, r.failures, r.losses, r.claims, r.alone, r.priority)
       select ${claimRow.claimed}, c.id, c.task_id, c.failures, c.losses, c.claims, c.alone, c.priority, (extract(epoch from ts) * 1000)::double precision, o.place::int, e.payload::text,

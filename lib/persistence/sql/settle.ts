@@ -1,6 +1,7 @@
 import { statusCode as status } from '../../execution/execution-status.js';
 import { outcomeCode as code, reportCode } from '../../execution/outcome.js';
 import { recordKind, recordStatus } from '../../execution/step-record.js';
+import { offerDelay } from './blocked.js';
 import { sqlFunction } from './sql-function.js';
 
 /** Ends many attempts at once; returns only those it did not end, with the reason.
@@ -51,6 +52,9 @@ begin
     update ${s}.run r
     set status = case h.outcome when ${code.blocked} then ${status.blocked} else ${status.pending} end,
         token = null, worker_id = null, started = false,
+        blocked_by = case h.outcome when ${code.blocked} then r.worker_id end,
+        offers = case h.outcome when ${code.blocked} then coalesce(r.offers, 0) + 1 end,
+        offer_at = case h.outcome when ${code.blocked} then ts + ${offerDelay('r.offers')} end,
         failures = r.failures + case h.outcome when ${code.retry} then 1 else 0 end,
         run_at = case h.outcome when ${code.retry} then ts + h.delay_ms * interval '1 ms' else r.run_at end
     from held h

@@ -35,24 +35,28 @@ export const tables = (s: string): string[] => [
      token uuid,
      run_at timestamptz not null,
      started_at timestamptz,
+     offer_at timestamptz,
      task_id int not null,
      worker_id int,
+     blocked_by int,
      claims int not null default 0,
      priority smallint not null,
      status smallint not null,
      failures smallint not null default 0,
      losses smallint not null default 0,
+     offers smallint,
      alone boolean not null default false,
      started boolean not null default false,
      constraint run_status check (status between ${status.pending} and ${status.blocked}),
      constraint run_fence check ((status = ${status.running}) = (token is not null) and (status = ${status.running}) = (worker_id is not null)),
+     constraint run_blocked check ((status = ${status.blocked}) = (offer_at is not null) and (status = ${status.blocked}) = (blocked_by is not null)),
      constraint run_started check (not started or status = ${status.running})
    ) with (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 1000, autovacuum_analyze_scale_factor = 0.05)`,
   `create index run_ready on ${s}.run (task_id, priority desc, status desc, run_at, id)
      where status in (${status.pending}, ${status.suspended}) and not alone`,
   `create index run_alone on ${s}.run (task_id, run_at) where status in (${status.pending}, ${status.suspended}) and alone`,
   `create index run_worker on ${s}.run (worker_id) where status = ${status.running}`,
-  `create index run_blocked on ${s}.run (task_id) where status = ${status.blocked}`,
+  `create index run_blocked on ${s}.run (task_id, offer_at) where status = ${status.blocked}`,
 
   // the primary key is G2: a second outcome cannot be stored
   `create table ${s}.outcome (
