@@ -12,6 +12,13 @@ const plainClient = pg.Client.prototype as unknown as { query: (...args: unknown
  *  deadline the socket is destroyed, which fails the query as a lost connection and takes the client out of its pool.
  *  It sits in the pool, so it guards what TypeORM sends as well as our own statements. */
 export class DeadlineClient extends pg.Client {
+  constructor(config?: pg.ClientConfig) {
+    super(config);
+    // its pool listens only while it is idle in there. When the server ends it between its checkout, its query and its release,
+    // nobody would, and the process would end; the pool drops it at the release, and a query on it fails
+    this.on('error', () => undefined);
+  }
+
   override query = ((...args: unknown[]): unknown => {
     const timer = systemClock.startTimer(QUERY_DEADLINE_MS, () => this.destroySocket());
     const disarm = () => systemClock.stopTimer(timer);
