@@ -2,6 +2,8 @@
 export interface Conditions {
   /** Every random choice of the run comes from it. */
   seed: number;
+  /** With the load of the table in the design, however long that takes. */
+  full: boolean;
   log: (line: string) => void;
 }
 
@@ -24,6 +26,8 @@ export interface Figures {
   /** From a dead worker's last heartbeat until its executions could be claimed again; null where nothing had to be. */
   recoveryP99Ms: number | null;
   recoveryMaxMs: number | null;
+  /** What only this hazard measures. */
+  measured: Record<string, number | null>;
   met: boolean;
   seed: number;
   /** Why it was not met: every violation of an invariant and every target missed. */
@@ -34,5 +38,6 @@ export interface Figures {
 export interface Hazard {
   id: string;
   title: string;
-  run: (conditions: Conditions) => Promise<Figures>;
+  /** One row, or one for each of its variants. */
+  run: (conditions: Conditions) => Promise<Figures | Figures[]>;
 }

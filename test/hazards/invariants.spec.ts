@@ -227,6 +227,7 @@ describe('the judge of a hazard', () => {
       faultsUnderLoad: 1,
       recoveryP99Ms: LEASE_MS,
       recoveryMaxMs: LEASE_MS,
+      measured: {},
       met: true,
       problems: [],
     });
@@ -276,7 +277,7 @@ describe('FP1 in small', () => {
         fsync: false,
         kills: { count: 1, pauseMs: [1_000, 1_500] },
       },
-      { seed: 1, log: (line) => said.push(line) },
+      { seed: 1, full: false, log: (line) => said.push(line) },
     );
     // how fast it recovers is for the whole FP1 to say, which has the machine to itself
     const { problems, ...rest } = figures;

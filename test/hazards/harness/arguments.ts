@@ -5,6 +5,7 @@ import type { Hazard } from '../hazard.js';
 export interface Arguments {
   chosen: Hazard[];
   json?: string;
+  full: boolean;
   seed: number;
 }
 
@@ -15,11 +16,17 @@ const LARGEST_SEED = 2 ** 32 - 1;
 export function readArguments(args: string[], hazards: Hazard[]): Arguments {
   const { values } = parseArgs({
     args,
-    options: { only: { type: 'string' }, json: { type: 'string' }, seed: { type: 'string' } },
+    options: {
+      only: { type: 'string' },
+      json: { type: 'string' },
+      seed: { type: 'string' },
+      full: { type: 'boolean', default: false },
+    },
   });
   return {
     chosen: values.only === undefined ? hazards : chosenOf(values.only, hazards),
     json: values.json,
+    full: values.full,
     seed: values.seed === undefined ? randomInt(LARGEST_SEED) : seedOf(values.seed),
   };
 }

@@ -68,6 +68,17 @@ export class Cluster {
     return row!.deadlocks;
   }
 
+  /** Ends every connection of the engine, the client's as well. Returns how many. */
+  async terminateBackends(which = ''): Promise<number> {
+    const rows = await rowsOf(
+      this.admin,
+      `select pg_terminate_backend(pid) from pg_stat_activity
+       where datname = $1 and application_name = $2 and query ilike $3`,
+      [this.names.engine, ENGINE_APPLICATION, `${which}%`],
+    );
+    return rows.length;
+  }
+
   async close(): Promise<void> {
     await Promise.all([this.pools.engine.end(), this.pools.ledger.end()]);
     for (const name of Object.values(this.names))

@@ -8,7 +8,9 @@ import { Fleet, type FleetSize } from './fleet.js';
 import { readRecords, readRest, type History, type Rest } from './history.js';
 import { createLedger } from './ledger.js';
 import type { Load } from './load.js';
+import { Proxy, type ProxyHooks } from './proxy.js';
 import type { Random } from './random.js';
+import type { ProcessEnd } from './worker-process.js';
 import { buildWorker } from './worker-build.js';
 
 const CONVERGE_WITHIN_MS = 60_000;
@@ -22,10 +24,18 @@ export interface Course<P> extends ClusterOptions, FleetSize {
   spanMs: number;
   /** Executions that each worker runs at once. */
   concurrency: number;
+  poolSize?: number;
+  listen?: boolean;
+  network?: ProxyHooks;
+  /** Whether the client goes through a proxy as well. */
+  clientThroughProxy?: boolean;
+  nodeOptions?: string[];
+  /** Ends of processes that are part of the fault, without the controller's own doing. */
+  expectsEnd?: (end: ProcessEnd) => boolean;
 }
 
 export interface Fault {
-  /** Numbers, in the database, of the workers it hit. */
+  /** Numbers, in the database, of the workers that may lose their lease by it. */
   workers: { id: number }[];
   /** Executions that were running where it hit. */
   owned: string[];
@@ -53,20 +63,22 @@ export async function run<P, F extends Fault>(
   log: (line: string) => void,
   inject: (site: Site) => Promise<F[]>,
 ): Promise<Ran<F>> {
-  const { load, executions, spanMs, workers, spares, concurrency, fsync } = course;
+  const { load, executions, spanMs, workers, spares, concurrency, poolSize, listen } = course;
+  const { network, nodeOptions, expectsEnd = () => false } = course;
   const plan = load.plan(executions, random.branch());
   const build = await buildWorker();
-  const cluster = await Cluster.open({ fsync });
+  const cluster = await Cluster.open(course);
   const { engineUrl, ledgerUrl } = cluster;
-  const fleet = new Fleet({ workers, spares }, build.main, {
-    engineUrl,
-    ledgerUrl,
-    load: load.id,
-    concurrency,
-  });
+  const fleet = new Fleet(
+    { workers, spares },
+    build.main,
+    { engineUrl, ledgerUrl, load: load.id, concurrency, poolSize, listen },
+    { network, nodeOptions },
+  );
+  const clientProxy = course.clientThroughProxy ? new Proxy(engineUrl, network) : undefined;
   let client: Client | undefined;
   try {
-    client = await openClient(engineUrl);
+    client = await openClient(clientProxy?.url ?? engineUrl);
     await installAudit(cluster.engine);
     await createLedger(cluster.ledger);
     await fleet.ready();
@@ -103,7 +115,10 @@ export async function run<P, F extends Fault>(
         livePids,
         hitWorkers: faults.flatMap((fault) => fault.workers.map(({ id }) => id)),
         deadlocks: await cluster.deadlocks(),
-        ends: await fleet.ends(),
+        ends: (await fleet.ends()).map((end) => ({
+          ...end,
+          expected: end.expected || expectsEnd(end),
+        })),
         rejections,
       },
       problems: [
@@ -113,7 +128,9 @@ export async function run<P, F extends Fault>(
     };
   } finally {
     await fleet.killAll();
+    await fleet.closeNetwork();
     await client?.close();
+    await clientProxy?.close();
     await cluster.close();
     await build.remove();
   }

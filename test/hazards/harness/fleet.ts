@@ -1,10 +1,18 @@
 import type { WorkerSettings } from '../worker/settings.js';
+import { Proxy, type ProxyHooks } from './proxy.js';
 import { WorkerProcess, type ProcessEnd } from './worker-process.js';
 
 export interface FleetSize {
   workers: number;
   /** Processes that are up and do not serve: a replacement serves at once, however long a boot takes. */
   spares: number;
+}
+
+export interface FleetWays {
+  /** Each process then has a way of its own to the engine's database. */
+  network?: ProxyHooks;
+  /** Options of Node, for every process. */
+  nodeOptions?: string[];
 }
 
 /** The worker processes of a run. */
@@ -20,6 +28,7 @@ export class Fleet {
     /** The file to run. */
     private readonly main: string,
     private readonly settings: WorkerSettings,
+    private readonly ways: FleetWays = {},
   ) {
     this.workers = Array.from({ length: size.workers }, () => this.boot());
     this.spares = Array.from({ length: size.spares }, () => this.boot());
@@ -57,6 +66,16 @@ export class Fleet {
     await Promise.all(this.all.map((worker) => worker.kill()));
   }
 
+  /** Of a fleet that is gone. */
+  async closeNetwork(): Promise<void> {
+    await Promise.all(this.all.map(({ proxy }) => proxy?.close()));
+  }
+
+  /** The process that comes this way. */
+  at(proxy: Proxy): WorkerProcess {
+    return this.all.find((worker) => worker.proxy === proxy)!;
+  }
+
   /** How each process ended. Of a fleet that was shut down. */
   ends(): Promise<ProcessEnd[]> {
     return Promise.all(this.all.map(({ ended }) => ended));
@@ -69,7 +88,11 @@ export class Fleet {
   }
 
   private boot(): WorkerProcess {
-    const worker = new WorkerProcess(this.main, this.settings);
+    const { network, nodeOptions } = this.ways;
+    const { engineUrl } = this.settings;
+    const proxy = network && new Proxy(engineUrl, network);
+    const settings = { ...this.settings, engineUrl: proxy?.url ?? engineUrl };
+    const worker = new WorkerProcess(this.main, settings, proxy, nodeOptions);
     this.all.push(worker);
     return worker;
   }

@@ -48,15 +48,21 @@ export async function killWorkers(
 
 /** Read after the process is gone: nothing of its own changes these rows any more, and its lease has not lapsed yet. */
 async function whatItHit(query: Query, { pid }: WorkerProcess, at: number): Promise<Kill> {
+  return { pid, at, ...(await whatRunsIn(query, pid)) };
+}
+
+/** The workers of a process, and what they are running; of all processes without a pid. */
+export async function whatRunsIn(
+  query: Query,
+  pid?: number,
+): Promise<Pick<Kill, 'workers' | 'owned'>> {
   const rows = await query<{ id: number; beatAt: number; owned: string[] }>(
     `select w.id, extract(epoch from w.beat_at)::float8 * 1000 as "beatAt",
             array(select r.id::text from conductor.run r where r.worker_id = w.id and r.status = $2) as owned
-     from conductor.worker w where w.pid = $1`,
+     from conductor.worker w where w.pid = coalesce($1, w.pid)`,
     [pid, statusCode.running],
   );
   return {
-    pid,
-    at,
     workers: rows.map(({ id, beatAt }) => ({ id, beatAt })),
     owned: rows.flatMap(({ owned }) => owned),
   };

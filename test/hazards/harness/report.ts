@@ -16,6 +16,7 @@ const columns: Column[] = [
   },
   { title: 'recovery p99', of: ({ recoveryP99Ms }) => milliseconds(recoveryP99Ms) },
   { title: 'max', of: ({ recoveryMaxMs }) => milliseconds(recoveryMaxMs) },
+  { title: 'measured', of: ({ measured }) => measurements(measured) },
   { title: 'seed', of: ({ seed }) => String(seed) },
   { title: 'load', of: ({ load }) => load },
 ];
@@ -44,6 +45,11 @@ export function shortcomings(rows: Figures[]): string[] {
 /** Rewritten after each row: a suite that is broken off has left what it found. */
 export function writeJson(file: string, rows: Figures[]): void {
   writeFileSync(file, `${JSON.stringify({ hazards: rows }, null, 2)}\n`);
+}
+
+function measurements(measured: Figures['measured']): string {
+  const told = Object.entries(measured).map(([name, value]) => `${name} ${value ?? '–'}`);
+  return told.length === 0 ? '–' : told.join(', ');
 }
 
 function milliseconds(value: number | null): string {

@@ -1,9 +1,11 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { deferred } from '../../../lib/common/deferred.js';
+import type { Proxy } from './proxy.js';
 import {
   SERVE,
   SETTINGS_VARIABLE,
+  type Block,
   type WorkerMessage,
   type WorkerSettings,
 } from '../worker/settings.js';
@@ -28,13 +30,23 @@ export class WorkerProcess {
   /** Stacks of the rejections that nobody handled in it. */
   readonly rejections: string[] = [];
   state: 'booting' | 'up' | 'serving' | 'ending' | 'ended' = 'booting';
+  /** When the signals of its attempts fired. */
+  readonly aborts: { execution: string; at: number }[] = [];
+  /** When it last said that it lives, by performance.now(). */
+  aliveAt = performance.now();
   private readonly child: ChildProcess;
   private readonly up = deferred<void>();
   private readonly serving = deferred<void>();
   private readonly said: string[] = [];
 
-  constructor(main: string, settings: WorkerSettings) {
-    this.child = spawn(process.execPath, [main], {
+  constructor(
+    main: string,
+    settings: WorkerSettings,
+    /** Its way to the engine's database, if it has one of its own. */
+    readonly proxy?: Proxy,
+    nodeOptions: string[] = [],
+  ) {
+    this.child = spawn(process.execPath, [...nodeOptions, main], {
       // without the options of whoever runs us, such as jest's
       env: { ...process.env, NODE_OPTIONS: '', [SETTINGS_VARIABLE]: JSON.stringify(settings) },
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
@@ -81,6 +93,11 @@ export class WorkerProcess {
     await this.ended;
   }
 
+  /** Its event loop does nothing for so long. */
+  block(ms: number): void {
+    this.child.send({ block: ms } satisfies Block);
+  }
+
   freeze(): void {
     this.child.kill('SIGSTOP');
   }
@@ -105,6 +122,9 @@ export class WorkerProcess {
 
   private heard(message: WorkerMessage): void {
     if (message.type === 'unhandledRejection') return void this.rejections.push(message.error);
+    if (message.type === 'aborted') return void this.aborts.push(message);
+    this.aliveAt = performance.now();
+    if (message.type === 'alive') return;
     if (this.state === 'booting' || this.state === 'up') this.state = message.type;
     this[message.type].resolve();
   }

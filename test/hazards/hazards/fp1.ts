@@ -11,7 +11,7 @@ export interface Fp1 extends Course<OrderPayload> {
 }
 
 /** Ten kills take at most the 20 s for which the load is fed. */
-const whole: Fp1 = {
+const scaled: Fp1 = {
   load: loadA,
   executions: 2_000,
   spanMs: 20_000,
@@ -20,6 +20,13 @@ const whole: Fp1 = {
   concurrency: 10,
   fsync: false, // only workers are crashed
   kills: { count: 10, pauseMs: [1_500, 2_000] },
+};
+
+const full: Fp1 = {
+  ...scaled,
+  executions: 10_000,
+  spanMs: 85_000,
+  kills: { count: 50, pauseMs: [1_500, 1_700] },
 };
 
 /** SIGKILL of a random worker, again and again. */
@@ -45,6 +52,6 @@ export async function runFp1(fp1: Fp1, { seed, log }: Conditions): Promise<Figur
 
 export const fp1: Hazard = {
   id: 'FP1',
-  title: 'SIGKILL of a random worker every 1.5 to 2 s, 10 times',
-  run: (conditions) => runFp1(whole, conditions),
+  title: 'SIGKILL of a random worker every 1.5 to 2 s, 10 times (full: 50 times)',
+  run: (conditions) => runFp1(conditions.full ? full : scaled, conditions),
 };

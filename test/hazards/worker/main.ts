@@ -1,7 +1,14 @@
 import 'reflect-metadata';
 import { NestFactory } from '@nestjs/core';
 import { Orchestrator } from '../../../lib/index.js';
-import { SETTINGS_VARIABLE, type WorkerMessage, type WorkerSettings } from './settings.js';
+import {
+  ALIVE_EVERY_MS,
+  SERVE,
+  SETTINGS_VARIABLE,
+  type Block,
+  type WorkerMessage,
+  type WorkerSettings,
+} from './settings.js';
 import { WorkerModule } from './worker.module.js';
 
 process.once('disconnect', () => process.exit()); // the controller is gone: do not outlive it
@@ -21,10 +28,17 @@ const app = await NestFactory.createApplicationContext(WorkerModule.with(setting
 });
 app.enableShutdownHooks();
 const orchestrator = app.get(Orchestrator);
-process.once('message', () => {
-  void orchestrator.start().then(() => tell({ type: 'serving' }));
+process.on('message', (message: typeof SERVE | Block) => {
+  if (message === SERVE) void orchestrator.start().then(() => tell({ type: 'serving' }));
+  else block(message.block);
 });
+setInterval(() => tell({ type: 'alive' }), ALIVE_EVERY_MS);
 tell({ type: 'up' });
+
+function block(ms: number): void {
+  const end = performance.now() + ms;
+  while (performance.now() < end);
+}
 
 function tell(message: WorkerMessage): void {
   if (process.connected) process.send!(message);

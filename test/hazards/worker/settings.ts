@@ -1,8 +1,13 @@
 import type { ConductorModuleOptions } from '../../../lib/index.js';
 import type { Load } from '../harness/load.js';
 
-/** The heartbeat follows from it: a fifth. */
 export const LEASE_MS = 2_000;
+
+/** As the engine has it: a fifth of the lease. It is also the poll that finds what no hint announced. */
+export const BEAT_MS = LEASE_MS / 5;
+
+/** How often a worker process says that it is alive. */
+export const ALIVE_EVERY_MS = 500;
 
 /** What a worker process is told when it is spawned, as JSON in the environment. */
 export interface WorkerSettings {
@@ -10,6 +15,10 @@ export interface WorkerSettings {
   ledgerUrl: string;
   load: Load['id'];
   concurrency: number;
+  /** Default: the engine's own. */
+  poolSize?: number;
+  /** Default: true. */
+  listen?: boolean;
 }
 
 export const SETTINGS_VARIABLE = 'HAZARD_WORKER';
@@ -17,13 +26,33 @@ export const SETTINGS_VARIABLE = 'HAZARD_WORKER';
 /** What the controller tells a worker process that is up: to start claiming. */
 export const SERVE = 'serve';
 
+/** To do nothing at all for so long, as in a computation without an end. */
+export interface Block {
+  block: number;
+}
+
 /** What a worker process tells the controller. */
 export type WorkerMessage =
-  { type: 'up' } | { type: 'serving' } | { type: 'unhandledRejection'; error: string };
+  | { type: 'up' }
+  | { type: 'serving' }
+  /** Again and again, unless it is frozen or blocked. */
+  | { type: 'alive' }
+  | { type: 'unhandledRejection'; error: string }
+  /** The signal of an attempt fired, at so many milliseconds since 1970. */
+  | { type: 'aborted'; execution: string; at: number };
 
 export function conductorOptions(
   url: string,
-  rest: Pick<ConductorModuleOptions, 'role' | 'queues' | 'autoStart'>,
+  {
+    poolSize,
+    ...rest
+  }: Pick<ConductorModuleOptions, 'role' | 'queues' | 'autoStart' | 'listen'> & {
+    poolSize?: number;
+  },
 ): ConductorModuleOptions {
-  return { connection: { url }, lease: LEASE_MS, ...rest };
+  return {
+    connection: { url, ...(poolSize !== undefined && { poolSize }) },
+    lease: LEASE_MS,
+    ...rest,
+  };
 }

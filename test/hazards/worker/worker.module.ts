@@ -11,7 +11,14 @@ const providersOf: Record<Load['id'], Provider[]> = {
 
 @Module({})
 export class WorkerModule {
-  static with({ engineUrl, ledgerUrl, load, concurrency }: WorkerSettings): DynamicModule {
+  static with({
+    engineUrl,
+    ledgerUrl,
+    load,
+    concurrency,
+    poolSize,
+    listen = true,
+  }: WorkerSettings): DynamicModule {
     return {
       module: WorkerModule,
       imports: [
@@ -19,6 +26,8 @@ export class WorkerModule {
           conductorOptions(engineUrl, {
             role: 'worker',
             autoStart: false,
+            poolSize,
+            listen,
             queues: { default: { concurrency } },
           }),
         ),
