@@ -20,6 +20,9 @@ import { ExecutionRepository } from './persistence/repositories/execution.reposi
 import { TaskRepository } from './persistence/repositories/task.repository.js';
 import { WorkerRepository } from './persistence/repositories/worker.repository.js';
 
+/** A beat is given up and sent again this often before the lease ends: a socket can be half-open, and what is sent on it vanish. */
+const BEAT_TRIES_PER_LEASE = 3;
+
 /** In the order in which data flows: options, database, what asks for work, what finds the tasks, what keeps them running. */
 const providers: Provider[] = [
   { provide: OPTIONS, inject: [MODULE_OPTIONS_TOKEN], useFactory: resolveOptions },
@@ -51,8 +54,9 @@ const providers: Provider[] = [
   },
   {
     provide: WorkerRepository,
-    inject: [Database],
-    useFactory: (database: Database) => new WorkerRepository(database),
+    inject: [Database, OPTIONS],
+    useFactory: (database: Database, { lease }: ResolvedOptions) =>
+      new WorkerRepository(database, database.lane(lease / BEAT_TRIES_PER_LEASE)),
   },
   {
     provide: Enqueuer,

@@ -1,4 +1,4 @@
-import type { Pool } from 'pg';
+import pg, { type Pool } from 'pg';
 import { DataSource, type EntityTarget, type ObjectLiteral, type Repository } from 'typeorm';
 import type { Clock } from '../common/clock.js';
 import { ConductorError } from '../errors/conductor.error.js';
@@ -6,7 +6,7 @@ import { ConductorStoppedError } from '../errors/conductor-stopped.error.js';
 import { DatabaseUnavailableError } from '../errors/database-unavailable.error.js';
 import { SchemaVersionError } from '../errors/schema-version.error.js';
 import { dataSourceOptions, describeTarget, type ConnectionTarget } from './connection.js';
-import { DeadlineClient } from './deadline-client.js';
+import { DeadlineClient, type DeadlineConfig } from './deadline-client.js';
 import { classify, withoutValues } from './database-error.js';
 import { ExecutionEntity } from './entities/execution.entity.js';
 import { FailureEntity } from './entities/failure.entity.js';
@@ -36,6 +36,7 @@ export class Database {
   private where = '';
   private source?: DataSource;
   private closed = false;
+  private readonly lanes: Pool[] = [];
 
   constructor(
     private readonly settings: DatabaseSettings,
@@ -93,11 +94,33 @@ export class Database {
     return new DeadlineClient(this.pool().options);
   }
 
+  /** A connection beside the pool, made when it is first used: for what must not wait until others are done with theirs. What
+   *  is not answered within `deadlineMs`, connecting included, fails, and the next statement goes on a new connection. */
+  lane(deadlineMs: number): Statement {
+    let lane: Pool | undefined;
+    return new Statement(() => (lane ??= this.openLane(deadlineMs)), this.clock);
+  }
+
   async close(): Promise<void> {
     this.closed = true;
     const source = this.source;
     this.source = undefined;
-    await source?.destroy();
+    await Promise.all([source?.destroy(), ...this.lanes.splice(0).map((lane) => lane.end())]);
+  }
+
+  private openLane(deadlineMs: number): Pool {
+    const { options } = this.pool();
+    const config: pg.PoolConfig & DeadlineConfig = {
+      ...options,
+      password: options.password, // a pool hides it from the spread
+      max: 1,
+      connectionTimeoutMillis: deadlineMs,
+      deadlineMs,
+    };
+    const lane = new pg.Pool(config);
+    lane.on('error', () => undefined); // lost while idle: the next statement makes a new one
+    this.lanes.push(lane);
+    return lane;
   }
 
   private async prepareSchema(source: DataSource): Promise<void> {

@@ -4,6 +4,11 @@ import { systemClock } from '../common/clock.js';
 /** Longer than the server's own statement_timeout, so that it fires only when the server no longer answers. */
 const QUERY_DEADLINE_MS = 15_000;
 
+export interface DeadlineConfig extends pg.ClientConfig {
+  /** How long a query may take. Default: 15 s. */
+  deadlineMs?: number;
+}
+
 type Callback = (error: Error | undefined, result?: unknown) => void;
 
 const plainClient = pg.Client.prototype as unknown as { query: (...args: unknown[]) => unknown };
@@ -12,15 +17,18 @@ const plainClient = pg.Client.prototype as unknown as { query: (...args: unknown
  *  deadline the socket is destroyed, which fails the query as a lost connection and takes the client out of its pool.
  *  It sits in the pool, so it guards what TypeORM sends as well as our own statements. */
 export class DeadlineClient extends pg.Client {
-  constructor(config?: pg.ClientConfig) {
+  private readonly deadlineMs: number;
+
+  constructor(config?: DeadlineConfig) {
     super(config);
+    this.deadlineMs = config?.deadlineMs ?? QUERY_DEADLINE_MS;
     // its pool listens only while it is idle in there. When the server ends it between its checkout, its query and its release,
     // nobody would, and the process would end; the pool drops it at the release, and a query on it fails
     this.on('error', () => undefined);
   }
 
   override query = ((...args: unknown[]): unknown => {
-    const timer = systemClock.startTimer(QUERY_DEADLINE_MS, () => this.destroySocket());
+    const timer = systemClock.startTimer(this.deadlineMs, () => this.destroySocket());
     const disarm = () => systemClock.stopTimer(timer);
     const send = (values: unknown[]) => plainClient.query.apply(this, values);
     const callback = args.at(-1);
@@ -44,6 +52,6 @@ export class DeadlineClient extends pg.Client {
     const { stream } = (
       this as unknown as { connection: { stream: { destroy(error?: Error): void } } }
     ).connection;
-    stream.destroy(new Error(`No reply from Postgres within ${QUERY_DEADLINE_MS} ms`));
+    stream.destroy(new Error(`No reply from Postgres within ${this.deadlineMs} ms`));
   }
 }

@@ -5,6 +5,8 @@ import pg from 'pg';
 export interface TestDatabase {
   url: string;
   query<T = Record<string, unknown>>(sql: string, params?: unknown[]): Promise<T[]>;
+  /** Holds the strongest lock on a table meanwhile. */
+  whileLocked(table: string, act: () => Promise<void>): Promise<void>;
   drop(): Promise<void>;
 }
 
@@ -23,6 +25,16 @@ export async function createTestDatabase(): Promise<TestDatabase> {
     url: url.href,
     query: async <T>(sql: string, params?: unknown[]) =>
       (await pool.query(sql, params)).rows as T[],
+    whileLocked: async (table, act) => {
+      const session = await pool.connect();
+      try {
+        await session.query(`begin; lock table ${table} in access exclusive mode`);
+        await act();
+      } finally {
+        await session.query('rollback');
+        session.release();
+      }
+    },
     drop: async () => {
       await pool.end();
       await asAdmin(server, `drop database if exists "${name}" with (force)`);

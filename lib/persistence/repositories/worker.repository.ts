@@ -1,4 +1,5 @@
 import type { Database } from '../database.js';
+import type { Statement } from '../statement.js';
 import { recover } from '../sql/recover.js';
 import { runnable } from '../sql/runnable.js';
 import {
@@ -51,11 +52,15 @@ const RECOVERY_LIMIT = 500;
 
 /** Who is alive, and what becomes of the work of those who are not. */
 export class WorkerRepository {
-  constructor(private readonly database: Database) {}
+  constructor(
+    private readonly database: Database,
+    /** The way of what keeps a worker alive: it shall wait for no other statement. */
+    private readonly lane: Statement = database.statement,
+  ) {}
 
   async register(host: string, pid: number, leaseMs: number, goOn: () => boolean): Promise<number> {
     // sent again after a lost reply it makes a second row, which owns nothing and is struck off when its lease lapses
-    const [row] = await this.database.statement.persist<{ register_worker: number }>(
+    const [row] = await this.lane.persist<{ register_worker: number }>(
       registerWorker.call(this.database.schema),
       [host, pid, leaseMs],
       goOn,
@@ -65,7 +70,7 @@ export class WorkerRepository {
 
   /** @returns undefined when this worker was reaped. */
   async beat(workerId: number, taskIds: number[], running: Fence[]): Promise<Beat | undefined> {
-    const rows = await this.database.statement.run<BeatRow>(heartbeat.call(this.database.schema), [
+    const rows = await this.lane.run<BeatRow>(heartbeat.call(this.database.schema), [
       workerId,
       taskIds,
       running.map((fence) => fence.id),
@@ -85,7 +90,7 @@ export class WorkerRepository {
   }
 
   async releaseOrphans(orphans: Fence[]): Promise<void> {
-    await this.database.statement.run(releaseOrphans.call(this.database.schema), [
+    await this.lane.run(releaseOrphans.call(this.database.schema), [
       orphans.map((fence) => fence.id),
       orphans.map((fence) => fence.token),
     ]);

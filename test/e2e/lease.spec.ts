@@ -1,0 +1,68 @@
+import { Injectable } from '@nestjs/common';
+import { Conductor, Task } from '../../lib/index.js';
+import { Proxy } from '../hazards/harness/proxy.js';
+import { testApps } from '../support/test-app.js';
+import { until } from '../support/until.js';
+
+describe('the lease of a worker', () => {
+  const apps = testApps();
+
+  const beatAt = async () => {
+    const [row] = await apps.database.query<{ at: string }>(
+      `select max(beat_at)::text as at from conductor.worker where not dead`,
+    );
+    return row!.at;
+  };
+
+  it('FC4 is renewed while reads of handlers hold every connection of the pool', async () => {
+    @Injectable()
+    class Tasks {
+      constructor(private readonly conductor: Conductor) {}
+      @Task('reads')
+      async reads() {
+        await Promise.all([this.conductor.queues(), this.conductor.queues()]);
+        return 'read';
+      }
+    }
+    const { url } = apps.database;
+    const app = await apps.start({
+      connection: { url, poolSize: 2 },
+      providers: [Tasks],
+      lease: '1s',
+    });
+    await apps.database.whileLocked('conductor.queue', async () => {
+      await app.conductor.invoke({ name: 'reads' });
+      await until(async () => {
+        const waiting = await apps.database.query(
+          `select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
+        );
+        return waiting.length === 2;
+      });
+      const before = await beatAt();
+      // Postgres gives the reads up after 5 s of waiting, and the pool is free again
+      await expect(until(async () => (await beatAt()) !== before, 4_000)).resolves.toBe(true);
+    });
+  });
+
+  it('FC2 is renewed on another connection when that of the heartbeat is half-open', async () => {
+    @Injectable()
+    class Tasks {
+      @Task('quick')
+      quick() {
+        return 'ran';
+      }
+    }
+    let vanishing = false;
+    const proxy = new Proxy(apps.database.url, {
+      judge: ({ kind }) => (vanishing && kind === 'heartbeat' ? 'hold' : 'pass'),
+    });
+    apps.keep({ close: () => proxy.close() });
+    await apps.start({ url: proxy.url, providers: [Tasks], lease: '1s' });
+    vanishing = true;
+    await until(() => proxy.halfOpen > 0);
+    vanishing = false;
+    const before = await beatAt();
+    // the deadline of other statements is 15 s: a beat that waited for that one would come too late
+    await expect(until(async () => (await beatAt()) !== before, 8_000)).resolves.toBe(true);
+  });
+});
