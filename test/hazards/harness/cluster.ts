@@ -79,6 +79,18 @@ export class Cluster {
     return rows.length;
   }
 
+  /** Holds the strongest lock there is on a table of the engine's meanwhile. */
+  async whileLocked<T>(table: string, act: () => Promise<T>): Promise<T> {
+    const session = await this.pools.engine.connect();
+    try {
+      await session.query(`begin; lock table ${table} in access exclusive mode`);
+      return await act();
+    } finally {
+      await session.query('rollback');
+      session.release();
+    }
+  }
+
   async close(): Promise<void> {
     await Promise.all([this.pools.engine.end(), this.pools.ledger.end()]);
     for (const name of Object.values(this.names))
@@ -98,7 +110,7 @@ export class Cluster {
 }
 
 function poolOf(url: string): pg.Pool {
-  const pool = new pg.Pool({ connectionString: url, max: 2 });
+  const pool = new pg.Pool({ connectionString: url, max: 4 });
   pool.on('error', () => undefined); // a hazard may end connections on purpose
   return pool;
 }

@@ -68,7 +68,7 @@ export class Fleet {
 
   /** Of a fleet that is gone. */
   async closeNetwork(): Promise<void> {
-    await Promise.all(this.all.map(({ proxy }) => proxy?.close()));
+    await Promise.all(this.all.map(async ({ proxy }) => await proxy?.close()));
   }
 
   /** The process that comes this way. */
