@@ -194,6 +194,9 @@ export class Worker {
       this.claimsInFlight.delete(token);
     }
     if (reply.dead) return; // the next heartbeat finds out, and begins anew
+    // the reply was a lease on its way, or this process stood still meanwhile: somebody else may be running these by now. If they are
+    // still ours, the heartbeat finds them
+    if (!this.held || (this.workerId !== undefined && this.workerId !== workerId)) return;
     for (const row of reply.executions) this.begin(row);
     this.planNext(reply, requests);
   }

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { Conductor, Task } from '../../lib/index.js';
+import { Conductor, Task, TaskContext } from '../../lib/index.js';
 import { Proxy } from '../hazards/harness/proxy.js';
 import { testApps } from '../support/test-app.js';
 import { until } from '../support/until.js';
@@ -64,5 +64,44 @@ describe('the lease of a worker', () => {
     const before = await beatAt();
     // the deadline of other statements is 15 s: a beat that waited for that one would come too late
     await expect(until(async () => (await beatAt()) !== before, 8_000)).resolves.toBe(true);
+  });
+
+  it('FZ1 that ended before the reply to a claim came lets nothing of it begin', async () => {
+    const claims: number[] = [];
+    const said: string[] = [];
+    @Injectable()
+    class Tasks {
+      @Task('quick')
+      quick(_event: unknown, ctx: TaskContext) {
+        claims.push(ctx.fence);
+      }
+    }
+    let vanishing = true;
+    const proxy = new Proxy(apps.database.url, {
+      judge: ({ kind }) => (vanishing && kind === 'heartbeat' ? 'hold' : 'pass'),
+    });
+    apps.keep({ close: () => proxy.close() });
+    const app = await apps.start({
+      url: proxy.url,
+      providers: [Tasks],
+      lease: '1s',
+      autoStart: false,
+      logger: { log() {}, error() {}, warn: (message) => void said.push(String(message)) },
+    });
+    const { id } = await app.conductor.invoke({ name: 'quick' });
+    await apps.database.whileLocked('conductor.execution', async () => {
+      await app.orchestrator.start(); // the claim waits for the lock
+      await until(() => said.some((message) => message.includes('lease is about to end')));
+    });
+    await until(async () => {
+      const rows = await apps.database.query(
+        'select 1 from conductor.run where id = $1 and claims = 1',
+        [id],
+      );
+      return rows.length > 0;
+    });
+    vanishing = false;
+    await app.conductor.handle(id).result({ timeout: '20s' });
+    expect(claims).toEqual([2]);
   });
 });
