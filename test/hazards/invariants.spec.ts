@@ -48,6 +48,11 @@ const violations: [what: string, violated: string[], violation: Violation][] = [
   ],
   ['it failed', ['lost'], outcome({ status: statusCode.failed, error: { code: 'WORKER_LOST' } })],
   [
+    'it completed, and its process should have been lost for good',
+    ['lost'],
+    ({ load }) => ({ load: { ...load, failsWith: () => 'WORKER_LOST' } }),
+  ],
+  [
     'its result is not what its steps recorded',
     ['lost'],
     ({ outcomes }) => ({
@@ -254,10 +259,12 @@ describe('the judge of a hazard', () => {
 
 describe('the command line of the hazard suite', () => {
   it('takes hazards by their ids, and lists those there are when it does not know one', () => {
-    expect(readArguments(['--only', 'fp1', '--seed', '7'], hazards)).toMatchObject({
-      chosen: [{ id: 'FP1' }],
+    expect(readArguments(['--only', 'fp1,fc3', '--seed', '7', '--full'], hazards)).toMatchObject({
+      chosen: [{ id: 'FP1' }, { id: 'FC3' }],
       seed: 7,
+      full: true,
     });
+    expect(readArguments([], hazards)).toMatchObject({ chosen: hazards, full: false });
     expect(() => readArguments(['--only', 'FP1,FX9'], hazards)).toThrow(/FX9[^]*FP1/);
     expect(() => readArguments(['--seed', 'x'], hazards)).toThrow('--seed');
   });

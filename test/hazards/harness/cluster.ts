@@ -1,53 +1,73 @@
 import { randomBytes } from 'node:crypto';
 import pg from 'pg';
 import { startPostgres, type RunningPostgres } from '../../../lib/embedded/index.js';
+import { CrashableServer } from './crashable-server.js';
 
 export type Query = <T = unknown>(sql: string, parameters?: unknown[]) => Promise<T[]>;
 
 export interface ClusterOptions {
   /** Needed only where Postgres itself, or its machine, is crashed. */
   fsync: boolean;
+  /** Whether the engine's server is to be crashed: it is the suite's own then, and the ledger has another. */
+  crashable?: boolean;
 }
 
 /** What the engine's own connections are called in pg_stat_activity. */
 const ENGINE_APPLICATION = 'nest-conductor';
+
+const SERVER_SETTINGS = { max_connections: '200' };
 
 const PAUSE_MS = 20;
 const BACKENDS_BOUND_MS = 10_000;
 
 /** A server of this run's own with two databases: the engine's, and that of the effect ledger. */
 export class Cluster {
+  private deadlocksBefore = 0;
+
   private constructor(
-    private readonly server: RunningPostgres,
+    private readonly servers: {
+      engine: CrashableServer | RunningPostgres;
+      ledger: RunningPostgres;
+    },
     private readonly names: { engine: string; ledger: string },
-    private readonly admin: pg.Pool,
+    private readonly admins: { engine: pg.Pool; ledger: pg.Pool },
     private readonly pools: { engine: pg.Pool; ledger: pg.Pool },
   ) {}
 
-  static async open({ fsync }: ClusterOptions): Promise<Cluster> {
-    const server = await startPostgres({
-      fsync,
-      settings: { max_connections: '200' },
+  static async open({ fsync, crashable = false }: ClusterOptions): Promise<Cluster> {
+    const ledger = await startPostgres({
+      fsync: fsync && !crashable,
+      settings: SERVER_SETTINGS,
       log: () => undefined,
     });
+    const engine = crashable ? await CrashableServer.start(fsync, SERVER_SETTINGS) : ledger;
     // with DATABASE_URL the server is not ours, and others may use it
     const suffix = randomBytes(4).toString('hex');
     const names = { engine: `hazard_engine_${suffix}`, ledger: `hazard_ledger_${suffix}` };
-    const admin = poolOf(server.url);
-    for (const name of Object.values(names)) await admin.query(`create database ${name}`);
+    const admins = { engine: poolOf(engine.url), ledger: poolOf(ledger.url) };
+    await admins.engine.query(`create database ${names.engine}`);
+    await admins.ledger.query(`create database ${names.ledger}`);
     const pools = {
-      engine: poolOf(urlOf(server.url, names.engine)),
-      ledger: poolOf(urlOf(server.url, names.ledger)),
+      engine: poolOf(urlOf(engine.url, names.engine)),
+      ledger: poolOf(urlOf(ledger.url, names.ledger)),
     };
-    return new Cluster(server, names, admin, pools);
+    return new Cluster({ engine, ledger }, names, admins, pools);
+  }
+
+  /** Ends the engine's server as a crash would, and starts it again. Resolves when it takes connections.
+   *  Of a cluster that is crashable. */
+  async crash(): Promise<void> {
+    const server = this.servers.engine as CrashableServer;
+    this.deadlocksBefore += await server.deadlocksLogged(); // its counters do not survive
+    await server.crash();
   }
 
   get engineUrl(): string {
-    return urlOf(this.server.url, this.names.engine);
+    return urlOf(this.servers.engine.url, this.names.engine);
   }
 
   get ledgerUrl(): string {
-    return urlOf(this.server.url, this.names.ledger);
+    return urlOf(this.servers.ledger.url, this.names.ledger);
   }
 
   readonly engine: Query = (sql, parameters) => rowsOf(this.pools.engine, sql, parameters);
@@ -61,17 +81,17 @@ export class Cluster {
     while ((await this.engineBackends()) > 0 && Date.now() < end)
       await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
     const [row] = await rowsOf<{ deadlocks: number }>(
-      this.admin,
+      this.admins.engine,
       `select deadlocks::int from pg_stat_database where datname = $1`,
       [this.names.engine],
     );
-    return row!.deadlocks;
+    return this.deadlocksBefore + row!.deadlocks;
   }
 
   /** Ends every connection of the engine, the client's as well. Returns how many. */
   async terminateBackends(which = ''): Promise<number> {
     const rows = await rowsOf(
-      this.admin,
+      this.admins.engine,
       `select pg_terminate_backend(pid) from pg_stat_activity
        where datname = $1 and application_name = $2 and query ilike $3`,
       [this.names.engine, ENGINE_APPLICATION, `${which}%`],
@@ -93,15 +113,17 @@ export class Cluster {
 
   async close(): Promise<void> {
     await Promise.all([this.pools.engine.end(), this.pools.ledger.end()]);
-    for (const name of Object.values(this.names))
-      await this.admin.query(`drop database if exists ${name} with (force)`);
-    await this.admin.end();
-    await this.server.stop();
+    for (const which of ['engine', 'ledger'] as const) {
+      await this.admins[which].query(`drop database if exists ${this.names[which]} with (force)`);
+      await this.admins[which].end();
+    }
+    await this.servers.engine.stop();
+    await this.servers.ledger.stop();
   }
 
   private async engineBackends(): Promise<number> {
     const [row] = await rowsOf<{ count: number }>(
-      this.admin,
+      this.admins.engine,
       `select count(*)::int from pg_stat_activity where datname = $1 and application_name = $2`,
       [this.names.engine, ENGINE_APPLICATION],
     );

@@ -47,7 +47,7 @@ export async function killWorkers(
 }
 
 /** Read after the process is gone: nothing of its own changes these rows any more, and its lease has not lapsed yet. */
-async function whatItHit(query: Query, { pid }: WorkerProcess, at: number): Promise<Kill> {
+export async function whatItHit(query: Query, { pid }: WorkerProcess, at: number): Promise<Kill> {
   return { pid, at, ...(await whatRunsIn(query, pid)) };
 }
 

@@ -18,7 +18,7 @@ export interface Body {
 /** What a load asks for, and what must come of it. */
 export interface Load<P = unknown> {
   /** Tells the worker which tasks to have. */
-  id: 'A' | 'reads';
+  id: 'A' | 'reads' | 'long' | 'batch' | 'poison';
   description: string;
   task: TaskContract;
   /** The bodies that leave a row in the ledger. */
@@ -26,6 +26,8 @@ export interface Load<P = unknown> {
   plan(count: number, random: Random): Planned<P>[];
   /** The failures that this payload brings about, each one handled by another attempt. */
   failuresOf(payload: P): number;
+  /** The code of the error that it has to end with; without it every execution has to complete. */
+  failsWith?(payload: P): string | undefined;
   /** What is wrong with an execution's result, given what its steps recorded. */
   problemWith(payload: P, result: unknown, recorded: Map<string, unknown>): string | undefined;
 }

@@ -13,8 +13,10 @@ export interface OrderPayload {
   reserveMs: number;
   priceMs: number;
   confirmMs: number;
-  /** Where the first attempt throws, if it does. */
+  /** Where the first attempts throw, if they do. */
   failsIn?: (typeof places)[number];
+  /** How many do. Default: one. */
+  failing?: number;
 }
 
 export interface OrderResult {
@@ -64,7 +66,7 @@ export const loadA: Load<OrderPayload> = {
       },
     })),
 
-  failuresOf: ({ failsIn }) => (failsIn === undefined ? 0 : 1),
+  failuresOf: ({ failsIn, failing = 1 }) => (failsIn === undefined ? 0 : failing),
 
   problemWith({ index }, result, recorded) {
     if (typeof result !== 'object' || result === null) return `the result is ${String(result)}`;
@@ -79,4 +81,15 @@ export const loadA: Load<OrderPayload> = {
       return 'the result has another confirmation than was recorded';
     return undefined;
   },
+};
+
+/** Every order is on its last attempt for most of its time. */
+export const loadLastAttempt: Load<OrderPayload> = {
+  ...loadA,
+  description: 'A with every order thrown out of its first two attempts of three',
+  plan: (count, random) =>
+    loadA.plan(count, random).map(({ id, payload }) => ({
+      id,
+      payload: { ...payload, reserveMs: 0, failsIn: 'reserve', failing: 2 },
+    })),
 };

@@ -40,7 +40,7 @@ export class OrderTasks {
     retry: { maxAttempts: 3, backoff: { type: 'fixed', delay: 100 } },
   })
   async place({ payload }: TaskEvent<typeof placeOrder>, ctx: TaskContext): Promise<OrderResult> {
-    const failsIn = ctx.attempt === 1 ? payload.failsIn : undefined;
+    const failsIn = ctx.attempt <= (payload.failing ?? 1) ? payload.failsIn : undefined;
     return await this.ledger.during(ctx, async () => {
       const reservation = await ctx.step(orderSteps.reserve, async () => {
         const effect = await this.ledger.effect(orderSteps.reserve);

@@ -6,9 +6,9 @@ import {
   SERVE,
   SETTINGS_VARIABLE,
   type Block,
-  type WorkerMessage,
   type WorkerSettings,
 } from './settings.js';
+import { tell } from './tell.js';
 import { WorkerModule } from './worker.module.js';
 
 process.once('disconnect', () => process.exit()); // the controller is gone: do not outlive it
@@ -38,8 +38,4 @@ tell({ type: 'up' });
 function block(ms: number): void {
   const end = performance.now() + ms;
   while (performance.now() < end);
-}
-
-function tell(message: WorkerMessage): void {
-  if (process.connected) process.send!(message);
 }

@@ -3,12 +3,18 @@ import { ConductorModule } from '../../../lib/index.js';
 import type { Load } from '../harness/load.js';
 import { LEDGER_URL, LedgerWriter } from './ledger-writer.js';
 import { OrderSteps, OrderTasks } from './load-a.tasks.js';
+import { BatchTasks } from './load-batch.tasks.js';
+import { PoisonTasks } from './load-poison.tasks.js';
+import { LongTasks } from './load-long.tasks.js';
 import { ReadTasks } from './load-reads.tasks.js';
 import { conductorOptions, type WorkerSettings } from './settings.js';
 
 const providersOf: Record<Load['id'], Provider[]> = {
   A: [OrderTasks, OrderSteps],
   reads: [ReadTasks],
+  long: [LongTasks],
+  batch: [BatchTasks],
+  poison: [PoisonTasks],
 };
 
 @Module({})

@@ -12,6 +12,11 @@ export const lost: Invariant = {
     return accepted.flatMap(({ id, payload }) => {
       const outcome = outcomeOf.get(id);
       if (outcome === undefined) return [`${id} was acknowledged and has no outcome`];
+      const failsWith = load.failsWith?.(payload);
+      if (failsWith !== undefined)
+        return outcome.status === statusCode.failed && outcome.error?.code === failsWith
+          ? []
+          : [`${id} is ${statusName(outcome.status)}, and should have failed with ${failsWith}`];
       if (outcome.status !== statusCode.completed)
         return [
           `${id} is ${statusName(outcome.status)}: ${outcome.error?.code ?? ''} ${outcome.error?.message ?? ''}`,

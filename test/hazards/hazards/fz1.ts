@@ -1,0 +1,85 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import type { Conditions, Figures, Hazard } from '../hazard.js';
+import { abortsAfter } from '../harness/aborts.js';
+import { run, type Course, type Fault, type Site } from '../harness/course.js';
+import { judge, missed, rounded } from '../harness/judge.js';
+import { whatRunsIn } from '../harness/kill.js';
+import { Random } from '../harness/random.js';
+import { loadLong, type LongPayload } from '../loads/load-long.js';
+import { LEASE_MS } from '../worker/settings.js';
+
+const FROZEN_MS = 1.5 * LEASE_MS;
+const ABORTED_WITHIN_MS = 100;
+
+interface Fz1 extends Course<LongPayload> {
+  freezes: number;
+}
+
+const scaled: Fz1 = {
+  load: loadLong,
+  executions: 300,
+  spanMs: 40_000,
+  workers: 3,
+  spares: 0,
+  concurrency: 10,
+  fsync: false,
+  freezes: 9,
+};
+
+const full: Fz1 = { ...scaled, executions: 1_200, spanMs: 170_000, freezes: 40 };
+
+interface Freeze extends Fault {
+  abortedAfterMs: number | null;
+  unheard: number;
+}
+
+/** Freezes a random worker until others have taken over what it ran, and lets it go on. */
+async function freeze({ cluster, fleet, random, log }: Site): Promise<Freeze> {
+  const victim = random.pick(fleet.serving);
+  const hit = await whatRunsIn(cluster.engine, victim.pid);
+  victim.freeze();
+  const frozen = await whatRunsIn(cluster.engine, victim.pid); // what it asked for before may have come
+  await pause(FROZEN_MS);
+  const thawedAt = Date.now();
+  victim.thaw();
+  const owned = hit.owned.filter((id) => frozen.owned.includes(id));
+  const { abortedAfterMs, aborted } = await abortsAfter(victim, owned, thawedAt);
+  log(
+    `pid ${victim.pid} was frozen with ${owned.length} running; ${aborted} signals, the last ${abortedAfterMs} ms after`,
+  );
+  return { workers: hit.workers, owned, abortedAfterMs, unheard: owned.length - aborted };
+}
+
+export const fz1: Hazard = {
+  id: 'FZ1',
+  title: 'SIGSTOP of a random worker for 1.5 leases, then SIGCONT, 9 times (full: 40 times)',
+  async run({ seed, full: isFull, log }: Conditions): Promise<Figures> {
+    const course = isFull ? full : scaled;
+    const { history, faults, problems } = await run(course, new Random(seed), log, async (site) => {
+      const freezes: Freeze[] = [];
+      while (freezes.length < course.freezes) {
+        await pause(site.random.integer(500, 1_000));
+        freezes.push(await freeze(site));
+      }
+      return freezes;
+    });
+    const aborted = rounded(Math.max(...faults.map(({ abortedAfterMs }) => abortedAfterMs ?? 0)));
+    const unheard = faults.reduce((sum, fault) => sum + fault.unheard, 0);
+    return judge({
+      id: 'FZ1',
+      seed,
+      load: `${course.executions} executions of ${loadLong.description}`,
+      history,
+      faults,
+      expectedFaults: course.freezes,
+      recoveries: [],
+      measured: { 'signals aborted within ms': aborted },
+      problems: [
+        ...problems,
+        ...missed('attempts that were never told: their number', unheard, 0),
+        ...missed('from SIGCONT to the last abort', aborted, ABORTED_WITHIN_MS),
+      ],
+      log,
+    });
+  },
+};
