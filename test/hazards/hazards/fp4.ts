@@ -66,8 +66,9 @@ export const fp4: Hazard = {
       load: `${course.executions} executions of ${loadPoison.description}`,
       history,
       faults,
-      expectedFaults: poisoned * LOSSES,
+      expectedFaults: Math.floor(poisoned * LOSSES * 0.8), // two of them may share a process, and its death
       recoveries: recoveriesFrom(faults, history.changes),
+      recoveryPromised: false, // poison may take all workers within one lease, and then nobody is left to recover
       measured: {
         'failed with WORKER_LOST': losses.length,
         'most losses': most,
