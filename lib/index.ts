@@ -14,6 +14,7 @@ export type {
 // Writing tasks
 export { defineTask } from './contracts/define-task.js';
 export { type } from './contracts/schema.js';
+export type { DataOf } from './contracts/dto-class.js';
 export { Task } from './decorators/task.decorator.js';
 export { Step } from './decorators/step.decorator.js';
 export { TaskContext, type BaseContext } from './interfaces/task-context.js';
@@ -70,6 +71,7 @@ export { InvalidInvokeError } from './errors/invalid-invoke.error.js';
 export { InvalidStepError } from './errors/invalid-step.error.js';
 export { InvalidTaskError } from './errors/invalid-task.error.js';
 export { LeaseLostError } from './errors/lease-lost.error.js';
+export { MissingPackageError } from './errors/missing-package.error.js';
 export { NoTasksError } from './errors/no-tasks.error.js';
 export { NonRetryableError } from './errors/non-retryable.error.js';
 export { InvalidOptionsError } from './errors/options.error.js';

@@ -1,7 +1,7 @@
 import { v7 as orderedUuid, validate as isUuid } from 'uuid';
 import { parseDuration } from '../common/duration.js';
 import { isTaskContract } from '../contracts/define-task.js';
-import { parseWith } from '../contracts/parse.js';
+import { parseWith, storedForm } from '../contracts/parse.js';
 import { nameProblem } from '../contracts/task-name.js';
 import type { TaskContract, TaskRef } from '../contracts/task-ref.js';
 import { InvalidInvokeError } from '../errors/invalid-invoke.error.js';
@@ -21,15 +21,17 @@ export async function newExecution(
 ): Promise<Omit<NewExecution, 'taskId'>> {
   const problems = [...refProblems(ref), ...optionProblems(options)];
   if (problems.length > 0) throw new InvalidInvokeError(problems);
+  let stored = payload;
   if (isTaskContract(ref)) {
     // the input is stored, not what was parsed from it: the handler's side parses again, by the code it has then
     const parsed = await parseWith(ref.payload, payload);
     if (parsed.issues) throw new PayloadInvalidError(ref.name, parsed.issues);
+    stored = await storedForm(ref.payload, payload);
   }
   return {
     // the ids of one process ascend, also within a millisecond: executions of equal priority and time run in this order
     id: options.id?.toLowerCase() ?? orderedUuid(),
-    payload: encode(payload, `payload of task "${ref.name}"`),
+    payload: encode(stored, `payload of task "${ref.name}"`),
     priority: options.priority,
     runAt: options.runAt,
     delayMs: parseDuration(options.delay),

@@ -1,6 +1,9 @@
+import type { StandardSchemaV1 } from '@standard-schema/spec';
 import { InvalidTaskError } from '../errors/invalid-task.error.js';
-import type { InputOf, OutputOf, Schema } from './schema.js';
-import { isStandardSchema, isTypeMarker } from './schema.js';
+import { isDtoClass } from './dto-class.js';
+import { DtoSchema } from './dto-schema.js';
+import type { InputOf, OutputOf, Schema, StoredOutputOf } from './schema.js';
+import { isSchema, isStandardSchema } from './schema.js';
 import { nameProblem } from './task-name.js';
 import { contractTypes, type TaskContract } from './task-ref.js';
 
@@ -13,9 +16,10 @@ export interface TaskContractOptions<
   name: N;
   /** The queue the task's executions wait in. Default `'default'`. */
   queue?: string;
-  /** A schema, or `type<T>()`. Omitted: any payload, which the handler gets as `unknown`. */
+  /** A DTO class, a schema, or `type<T>()`. Omitted: any payload, which the handler gets as `unknown`. */
   payload?: P;
-  /** A schema, or `type<T>()`; `type<void>()` for a task that returns nothing. Omitted: any result, which callers get as `unknown`. */
+  /** A DTO class, a schema, or `type<T>()`; `type<void>()` for a task that returns nothing. Omitted: any result, which callers
+   *  get as `unknown`. */
   returns?: R;
 }
 
@@ -33,17 +37,18 @@ export function defineTask<
   R extends Schema | undefined = undefined,
 >(
   options: TaskContractOptions<N, P, R>,
-): TaskContract<N, InputOf<P>, OutputOf<P>, InputOf<R>, OutputOf<R>> {
+): TaskContract<N, InputOf<P>, OutputOf<P>, InputOf<R>, StoredOutputOf<R>> {
   const problems = contractProblems(options);
-  if (problems.length > 0) {
-    const name: unknown = options?.name;
-    throw new InvalidTaskError(`defineTask(${JSON.stringify(name) ?? ''})`, problems);
-  }
+  const name: unknown = options?.name;
+  const source = `defineTask(${JSON.stringify(name) ?? ''})`;
+  if (problems.length > 0) throw new InvalidTaskError(source, problems);
+  const payload = schemaOf(options.payload, 'payload', source);
+  const returns = schemaOf(options.returns, 'returns', source);
   const contract = {
     name: options.name,
     queue: options.queue ?? 'default',
-    ...(isStandardSchema(options.payload) && { payload: options.payload }),
-    ...(isStandardSchema(options.returns) && { returns: options.returns }),
+    ...(payload && { payload }),
+    ...(returns && { returns }),
     [contractTypes]: {},
   };
   return Object.freeze(contract) as unknown as TaskContract<
@@ -51,13 +56,23 @@ export function defineTask<
     InputOf<P>,
     OutputOf<P>,
     InputOf<R>,
-    OutputOf<R>
+    StoredOutputOf<R>
   >;
 }
 
 /** Whether a value was made by `defineTask`. */
 export function isTaskContract(value: unknown): value is TaskContract {
   return typeof value === 'object' && value !== null && contractTypes in value;
+}
+
+/** Undefined where nothing is checked. */
+function schemaOf(
+  schema: Schema | undefined,
+  use: 'payload' | 'returns',
+  source: string,
+): StandardSchemaV1 | undefined {
+  if (isStandardSchema(schema)) return schema; // first: a schema may be a function, or even a class
+  return isDtoClass(schema) ? new DtoSchema(schema, use, source) : undefined;
 }
 
 function contractProblems(options: unknown): string[] {
@@ -71,9 +86,10 @@ function contractProblems(options: unknown): string[] {
   const queueWrong = queue === undefined ? undefined : nameProblem(queue);
   if (queueWrong !== undefined) problems.push(`queue ${queueWrong}`);
   for (const [key, schema] of Object.entries({ payload, returns })) {
-    if (schema !== undefined && !isStandardSchema(schema) && !isTypeMarker(schema)) {
-      problems.push(`${key} must be a schema (zod, valibot, … – any Standard Schema) or type<T>()`);
-    }
+    if (schema === undefined || isSchema(schema)) continue;
+    problems.push(
+      `${key} must be a DTO class, a schema (zod, valibot, … – any Standard Schema) or type<T>()`,
+    );
   }
   for (const key of Object.keys(options)) {
     if (optionNames.includes(key)) continue;

@@ -1,6 +1,7 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import { renderPath } from '../common/value-path.js';
 import type { ValueIssue } from '../errors/value-issue.js';
+import { isDtoSchema } from './dto-schema.js';
 
 export type Parsed = { value: unknown; issues?: undefined } | { issues: ValueIssue[] };
 
@@ -20,4 +21,22 @@ export async function parseWith(
       message,
     })),
   };
+}
+
+/** A value in the form in which it is stored: of instances of DTOs their data. */
+export async function storedForm(
+  schema: StandardSchemaV1 | undefined,
+  value: unknown,
+): Promise<unknown> {
+  return isDtoSchema(schema) ? await schema.dataOf(value) : value;
+}
+
+/** A parsed value from its stored form, without parsing again.
+ *  @param input what it was parsed from */
+export async function fromStoredForm(
+  schema: StandardSchemaV1 | undefined,
+  stored: unknown,
+  input: () => unknown,
+): Promise<unknown> {
+  return isDtoSchema(schema) ? await schema.restore(stored, input()) : stored;
 }

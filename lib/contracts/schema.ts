@@ -1,4 +1,5 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
+import { isDtoClass, type DataOf, type DtoClass } from './dto-class.js';
 
 declare const carried: unique symbol;
 
@@ -9,9 +10,9 @@ export interface TypeMarker<T = unknown> {
   readonly [carried]?: { type: T };
 }
 
-/** What describes a payload or a result: a schema of any library that implements Standard Schema (zod, valibot, arktype…),
- *  or `type<T>()`. */
-export type Schema = StandardSchemaV1 | TypeMarker;
+/** What describes a payload or a result: a DTO class, a schema of any library that implements Standard Schema (zod, valibot,
+ *  arktype…), or `type<T>()`. A class that is also a Standard Schema is taken as one. */
+export type Schema = StandardSchemaV1 | TypeMarker | DtoClass;
 
 const marker: TypeMarker<never> = Object.freeze({ kind: 'type' });
 
@@ -32,22 +33,38 @@ export function isStandardSchema(value: unknown): value is StandardSchemaV1 {
   return typeof props?.validate === 'function';
 }
 
+export function isSchema(value: unknown): value is Schema {
+  return isStandardSchema(value) || isTypeMarker(value) || isDtoClass(value);
+}
+
 // `undefined` first: without strictNullChecks it extends everything
 
-/** What goes into a schema: what callers pass. */
+/** What goes into a schema: what callers pass and handlers return. Of a DTO its data. */
 export type InputOf<S extends Schema | undefined> = S extends undefined
   ? unknown
   : S extends TypeMarker<infer T>
     ? T
     : S extends StandardSchemaV1
       ? StandardSchemaV1.InferInput<S>
-      : never;
+      : S extends DtoClass<infer T>
+        ? DataOf<T>
+        : never;
 
-/** What comes out of a schema: what the handler gets. */
+/** What comes out of a schema: what the handler gets. Of a DTO an instance. */
 export type OutputOf<S extends Schema | undefined> = S extends undefined
   ? unknown
   : S extends TypeMarker<infer T>
     ? T
     : S extends StandardSchemaV1
       ? StandardSchemaV1.InferOutput<S>
-      : never;
+      : S extends DtoClass<infer T>
+        ? T
+        : never;
+
+/** What comes out of a schema and was stored: what callers receive. Of a DTO its data. */
+export type StoredOutputOf<S extends Schema | undefined> = S extends
+  undefined | TypeMarker | StandardSchemaV1
+  ? OutputOf<S>
+  : S extends DtoClass<infer T>
+    ? DataOf<T>
+    : never;

@@ -13,6 +13,7 @@ import { CLOCK, OPTIONS } from '../conductor.constants.js';
 import { atMost, type Clock, type Timer } from '../common/clock.js';
 import { deferred } from '../common/deferred.js';
 import { ResultWaiter } from '../client/result-waiter.js';
+import { assertSchemas } from '../contracts/assert-schemas.js';
 import { TaskExplorer } from '../discovery/task.explorer.js';
 import { TaskRegistry } from '../discovery/task.registry.js';
 import { NoTasksError } from '../errors/no-tasks.error.js';
@@ -80,6 +81,7 @@ export class Orchestrator
 
   async onModuleInit(): Promise<void> {
     if (this.options.role !== 'client') this.registry.addAll(this.explorer.explore());
+    await assertSchemas(this.registry.all());
     if (this.options.role === 'worker' && this.registry.all().length === 0)
       throw new NoTasksError();
     await this.database.open(connectionTarget(this.options.connection, this.modules));

@@ -1,6 +1,6 @@
 import type { Clock } from '../common/clock.js';
 import { parseDuration } from '../common/duration.js';
-import { parseWith } from '../contracts/parse.js';
+import { fromStoredForm, parseWith, storedForm } from '../contracts/parse.js';
 import type { TaskDefinition } from '../discovery/task-definition.js';
 import { AttemptTimeoutError } from '../errors/attempt-timeout.error.js';
 import { PayloadInvalidError } from '../errors/payload-invalid.error.js';
@@ -200,15 +200,24 @@ async function parsePayload(
   { payload, records }: ClaimedExecution,
 ): Promise<ParsedPayload> {
   const recorded = records.find(({ kind }) => kind === 'payload');
-  if (recorded !== undefined) return { value: decodeParsed(recorded.value), unsaved: [] };
+  if (recorded !== undefined) {
+    const stored = decodeParsed(recorded.value);
+    const value = await fromStoredForm(task.payload, stored, () => decode(payload));
+    return { value, unsaved: [] };
+  }
   const parsed = await parseWith(task.payload, decode(payload));
   if (parsed.issues) throw new PayloadInvalidError(task.name, parsed.issues);
-  return { value: parsed.value, unsaved: task.payload ? differing(payload, parsed.value) : [] };
+  return { value: parsed.value, unsaved: await differing(task.payload, payload, parsed.value) };
 }
 
-function differing(payload: string, parsed: unknown): RecordWrite[] {
+async function differing(
+  schema: TaskDefinition['payload'],
+  payload: string,
+  parsed: unknown,
+): Promise<RecordWrite[]> {
+  if (schema === undefined) return [];
   try {
-    const value = encode(parsed, 'parsed payload');
+    const value = encode(await storedForm(schema, parsed), 'parsed payload');
     if (value === payload) return [];
     return [
       { name: PAYLOAD_RECORD, kind: 'payload', status: 'completed', alone: true, tries: 0, value },

@@ -310,8 +310,8 @@ export function contracts(): TaskContract[] {
   same<ResultOf<typeof charge>, unknown>(true);
   // @ts-expect-error -- frozen
   charge.queue = `${name}${queue}`;
-  // @ts-expect-error -- a class is no schema
-  defineTask({ name: 'x', payload: Mailer });
+  // @ts-expect-error -- a function is no schema
+  defineTask({ name: 'x', payload: () => 'x' });
   // @ts-expect-error -- how a task is run is no part of a contract
   defineTask({ name: 'x', retry: { maxAttempts: 1 } });
   // @ts-expect-error -- it needs a name

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { defineTask, isTaskContract } from '../../../lib/contracts/define-task.js';
+import { isDtoSchema } from '../../../lib/contracts/dto-schema.js';
 import { type } from '../../../lib/contracts/schema.js';
 import { InvalidTaskError } from '../../../lib/errors/invalid-task.error.js';
 
@@ -38,6 +39,22 @@ describe('defineTask', () => {
     expect(defineTask({ name: 'one', payload: schema }).payload).toBe(schema);
   });
 
+  it('takes a class for a DTO, unless it is a Standard Schema as well', () => {
+    class Dto {}
+    class Both {
+      static readonly '~standard' = z.string()['~standard'];
+    }
+    const { payload, returns } = defineTask({ name: 'one', payload: Dto, returns: Both });
+    expect(isDtoSchema(payload)).toBe(true);
+    expect(returns).toBe(Both);
+  });
+
+  it('does not take a schema that is a function for a class', () => {
+    // an ordinary function has a prototype, as a class has
+    const schema = Object.assign(function () {}, { '~standard': z.string()['~standard'] });
+    expect(defineTask({ name: 'one', returns: schema }).returns).toBe(schema);
+  });
+
   it.each([['x'.repeat(200)], ['заказ.оплатить 💳'], [' '], ['__proto__']])(
     'takes the name %j',
     (name) => {
@@ -60,18 +77,17 @@ describe('defineTask', () => {
   });
 
   it('lists everything that is wrong at once, and says where it stands', () => {
-    class Dto {}
     const options = {
       name: 'one',
       queue: '',
-      payload: Dto,
+      payload: () => 'no class',
       returns: { type: 'object' },
       retry: {},
     };
     expect(problemsOf(options)).toEqual([
       'queue must not be empty',
-      expect.stringMatching(/^payload must be a schema.*type<T>\(\)/),
-      expect.stringMatching(/^returns must be a schema/),
+      expect.stringMatching(/^payload must be a DTO class, a schema.*type<T>\(\)/),
+      expect.stringMatching(/^returns must be a DTO class/),
       expect.stringMatching(/^retry is not part of a contract.*@Task/),
     ]);
     expect(() => defineTask(options as never)).toThrow('defineTask("one")');

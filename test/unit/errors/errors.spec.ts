@@ -16,6 +16,7 @@ import { InvalidInvokeError } from '../../../lib/errors/invalid-invoke.error.js'
 import { InvalidStepError } from '../../../lib/errors/invalid-step.error.js';
 import { InvalidTaskError } from '../../../lib/errors/invalid-task.error.js';
 import { LeaseLostError } from '../../../lib/errors/lease-lost.error.js';
+import { MissingPackageError } from '../../../lib/errors/missing-package.error.js';
 import { NoTasksError } from '../../../lib/errors/no-tasks.error.js';
 import { NonRetryableError } from '../../../lib/errors/non-retryable.error.js';
 import { InvalidOptionsError } from '../../../lib/errors/options.error.js';
@@ -91,6 +92,11 @@ const errors: [ConductorError, string, string[]][] = [
     ['A.one', '\n  - is odd\n  - is even'],
   ],
   [new LeaseLostError(id), 'CONDUCTOR_LEASE_LOST', [id]],
+  [
+    new MissingPackageError('class-validator', 'The class Dto', 'npm install it'),
+    'CONDUCTOR_MISSING_PACKAGE',
+    ['The class Dto', 'class-validator', 'npm install it'],
+  ],
   [new NoTasksError(), 'CONDUCTOR_NO_TASKS', ['@Task', '"client"']],
   [new NonRetryableError('declined', { cause }), 'CONDUCTOR_NON_RETRYABLE', ['declined']],
   [new InvalidOptionsError(['one', 'two']), 'CONDUCTOR_INVALID_OPTIONS', ['\n  - one\n  - two']],
