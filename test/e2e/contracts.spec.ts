@@ -2,8 +2,12 @@ import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { Injectable } from '@nestjs/common';
+import type { StandardSchemaV1 } from '@standard-schema/spec';
+import { type as ark } from 'arktype';
 import { Type } from 'class-transformer';
 import { IsArray, IsInt, IsOptional, IsString, Min, ValidateNested } from 'class-validator';
+import * as v from 'valibot';
+import { z } from 'zod';
 import {
   defineTask,
   InvalidTaskError,
@@ -208,6 +212,141 @@ describe('a contract of DTO classes', () => {
     const invoke = conductor.invoke(plain, { id: 'a' });
     await expect(invoke).rejects.toBeInstanceOf(InvalidTaskError);
     await expect(invoke).rejects.toThrow('defineTask("dto.plain")');
+  });
+});
+
+describe('a contract of any Standard Schema', () => {
+  const apps = testApps('all');
+
+  let drawn = 0;
+  const draw = () => (drawn += 1);
+  const text = (at: Date) => at.toISOString();
+  const isKnown = async (sku: string) => sku.startsWith('s');
+
+  /** The same contract three times: a text becomes a Date, a number is drawn where none is passed. */
+  const libraries = {
+    zod: {
+      payload: z.object({
+        at: z.string().transform((at) => new Date(at)),
+        items: z.array(z.object({ sku: z.string().refine(isKnown, 'is not known') })),
+        serial: z.number().default(draw),
+      }),
+      returns: z.date().transform(text),
+    },
+    valibot: {
+      payload: v.objectAsync({
+        at: v.pipe(
+          v.string(),
+          v.transform((at) => new Date(at)),
+        ),
+        items: v.arrayAsync(
+          v.objectAsync({ sku: v.pipeAsync(v.string(), v.checkAsync(isKnown, 'is not known')) }),
+        ),
+        serial: v.optional(v.number(), draw),
+      }),
+      returns: v.pipe(v.date(), v.transform(text)),
+    },
+    arktype: {
+      payload: ark({
+        at: ark('string').pipe((at) => new Date(at)),
+        // it knows no asynchronous checks
+        items: ark({ sku: /^s/ }).array(),
+        serial: ark('number').default(draw),
+      }),
+      returns: ark('Date').pipe(text),
+    },
+  };
+
+  it.each(Object.entries(libraries))(
+    'of %s: checked when invoked, parsed when it starts, the same in every attempt',
+    async (library, { payload, returns }) => {
+      // the three have one shape, and types of their own
+      type Shape = StandardSchemaV1<
+        { at: string; items: { sku: string }[]; serial?: number },
+        { at: Date; items: { sku: string }[]; serial: number }
+      >;
+      const contract = defineTask({
+        name: `schema.${library}`,
+        payload: payload as Shape,
+        returns: returns as StandardSchemaV1<Date, string>,
+      });
+      const seen: unknown[] = [];
+      @Injectable()
+      class Tasks {
+        @Task(contract, { retry: { maxAttempts: 2, backoff: AT_ONCE } })
+        async run(event: TaskEvent<typeof contract>, ctx: TaskContext) {
+          seen.push(event.payload);
+          await ctx.step('write', () => 1);
+          if (ctx.attempt === 1) throw new Error('once more');
+          return event.payload.at;
+        }
+      }
+      const { conductor } = await apps.start({ providers: [Tasks] });
+
+      const bad = { at: 5, items: [{ sku: 's1' }, { sku: 'x' }] } as never;
+      const refused = await conductor.invoke(contract, bad).catch((error: unknown) => error);
+      expect(refused).toBeInstanceOf(PayloadInvalidError);
+      expect((refused as PayloadInvalidError).issues.map(({ path }) => path).toSorted()).toEqual([
+        'at',
+        'items[1].sku',
+      ]);
+
+      const input = { at: '2026-11-24T00:00:00.000Z', items: [{ sku: 's1' }] };
+      const { id } = await conductor.invoke(contract, input);
+      const drawnBefore = drawn;
+      await expect(conductor.handle(id).result(WAIT)).resolves.toBe(input.at);
+      expect((await conductor.get(id))!.payload).toEqual(input);
+      const parsed = { at: new Date(input.at), items: input.items, serial: drawnBefore + 1 };
+      expect(seen).toEqual([parsed, parsed]);
+    },
+  );
+
+  it('may give the handler what cannot be stored: it is made again from the payload', async () => {
+    class Money {
+      constructor(readonly cents: number) {}
+      shown() {
+        return `${this.cents} ct`;
+      }
+    }
+    const contract = defineTask({
+      name: 'schema.unstorable',
+      payload: v.pipe(
+        v.number(),
+        v.transform((cents) => ({ money: new Money(cents), twice: () => cents * 2 })),
+      ),
+    });
+    @Injectable()
+    class Tasks {
+      @Task(contract, { retry: { maxAttempts: 2, backoff: AT_ONCE } })
+      async run({ payload: { money, twice } }: TaskEvent<typeof contract>, ctx: TaskContext) {
+        await ctx.step('write', () => 1);
+        if (ctx.attempt === 1) throw new Error('once more');
+        return [money.shown(), twice()];
+      }
+    }
+    const { conductor } = await apps.start({ providers: [Tasks] });
+    await expect(conductor.invokeAndWait(contract, 21, WAIT)).resolves.toEqual(['21 ct', 42]);
+  });
+
+  it('may not make a result of what cannot be stored: the attempt fails, with the path', async () => {
+    const contract = defineTask({
+      name: 'schema.result',
+      returns: ark('number').pipe((n) => ({ deep: [() => n] })),
+    });
+    @Injectable()
+    class Tasks {
+      @Task(contract, { retry: { maxAttempts: 1 } })
+      run() {
+        return 1;
+      }
+    }
+    const { conductor } = await apps.start({ providers: [Tasks] });
+    await expect(conductor.invokeAndWait(contract, undefined, WAIT)).rejects.toMatchObject({
+      cause: {
+        code: 'CONDUCTOR_SERIALIZATION',
+        message: expect.stringContaining('deep[0] is a function'),
+      },
+    });
   });
 });
 
