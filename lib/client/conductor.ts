@@ -112,8 +112,7 @@ export class Conductor {
    *  @throws as `invoke` and `ExecutionHandle.result` */
   invokeAndWait<C extends TaskContract>(
     task: C,
-    payload: PayloadOf<C>,
-    options?: InvokeOptions & ResultOptions,
+    ...args: InvokeArgs<C, InvokeOptions & ResultOptions>
   ): Promise<ResultOf<C>>;
   invokeAndWait<R = unknown>(
     task: TaskRef,
