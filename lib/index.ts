@@ -18,6 +18,7 @@ export type { DataOf } from './contracts/dto-class.js';
 export { Task } from './decorators/task.decorator.js';
 export { Step } from './decorators/step.decorator.js';
 export { TaskContext, type BaseContext } from './interfaces/task-context.js';
+export { TaskRequest } from './interfaces/task-request.js';
 export { TaskEvent } from './contracts/task-event.js';
 export type { PayloadOf, ResultOf, TaskContract, TaskRef } from './contracts/task-ref.js';
 export type { Duration } from './interfaces/duration.js';

@@ -1,7 +1,6 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import type { TaskOptions } from '../interfaces/task-options.js';
-
-export type TaskHandler = (event: unknown, ctx: unknown) => unknown;
+import type { TaskHandler } from './task-handler.js';
 
 /** A task as it was found in the app. */
 export interface TaskDefinition {
@@ -10,7 +9,6 @@ export interface TaskDefinition {
   options: TaskOptions;
   payload?: StandardSchemaV1;
   returns?: StandardSchemaV1;
-  /** The method, bound to its instance. */
   handler: TaskHandler;
   /** `Class.method`, for messages. */
   source: string;

@@ -4,11 +4,14 @@ import type { InstanceWrapper } from '@nestjs/core/injector/instance-wrapper.js'
 import { nameProblem } from '../contracts/task-name.js';
 import type { TaskMetadata } from '../decorators/task.decorator.js';
 import { InvalidTaskError } from '../errors/invalid-task.error.js';
-import type { TaskDefinition, TaskHandler } from './task-definition.js';
+import type { TaskDefinition } from './task-definition.js';
+import { taskHandler } from './task-handler.js';
 import { TaskMetadataAccessor } from './task-metadata.accessor.js';
 import { taskOptionProblems } from './task-option-problems.js';
 
 type Prototype = Record<string, (...args: unknown[]) => unknown>;
+
+const BOTH = 'is both @Task and @Step: a task calls steps; move the step into a method of its own';
 
 interface Handler {
   method: string;
@@ -37,7 +40,7 @@ export class TaskExplorer {
       if (wrapper.isAlias || (wrapper.instance && seen.has(wrapper.instance))) continue;
       seen.add(wrapper.instance);
       for (const { method, task, isStep, source } of this.handlersOf(wrapper)) {
-        const problems = [...handlerProblems(wrapper, isStep), ...taskProblems(task)];
+        const problems = [...(isStep ? [BOTH] : []), ...taskProblems(task)];
         if (problems.length > 0) faults.push({ source, problems });
         else definitions.push(definition(wrapper, method, task, source, controllers.has(wrapper)));
       }
@@ -79,21 +82,6 @@ function prototypeOf(wrapper: InstanceWrapper): Prototype | undefined {
   return made ? (token.prototype as Prototype) : undefined;
 }
 
-function handlerProblems(wrapper: InstanceWrapper, isStep: boolean): string[] {
-  const problems: string[] = [];
-  if (!wrapper.isDependencyTreeStatic() || wrapper.isTransient) {
-    problems.push(
-      'is on a class that is request-scoped or transient, or depends on one: make the class and what it injects singletons ' +
-        '(the default scope), and ask for request-scoped services through ModuleRef.resolve()',
-    );
-  }
-  if (isStep)
-    problems.push(
-      'is both @Task and @Step: a task calls steps; move the step into a method of its own',
-    );
-  return problems;
-}
-
 function taskProblems({ name, contract, options }: TaskMetadata): string[] {
   const problems: string[] = [];
   const wrong = nameProblem(name);
@@ -118,15 +106,13 @@ function definition(
   source: string,
   isController: boolean,
 ): TaskDefinition {
-  const instance = wrapper.instance as Record<string, TaskHandler>;
   return {
     name: name as string,
     queue: contract?.queue ?? options.queue ?? 'default',
     options,
     ...(contract?.payload && { payload: contract.payload }),
     ...(contract?.returns && { returns: contract.returns }),
-    // looked up at each call: a spy or a proxy that an app lays over the method counts
-    handler: (event, ctx) => instance[method]!(event, ctx),
+    handler: taskHandler(wrapper, method),
     source,
     home: `${isController ? 'controller' : 'provider'} of ${wrapper.host?.name ?? 'an unnamed module'}`,
   };

@@ -1,4 +1,4 @@
-import type { InjectionToken, Type } from '@nestjs/common';
+import type { InjectionToken, OptionalFactoryDependency, Type } from '@nestjs/common';
 import type { TaskDefaults } from './task-options.js';
 
 interface PoolOptions {
@@ -24,11 +24,12 @@ export type ConnectionOptions =
       PoolOptions)
   | ({ dataSource: string } & PoolOptions);
 
-/** A class, whose dependencies are injected, or a factory. */
+/** A class, whose dependencies are injected, or a factory. What they ask for may be provided by any module of the app. Where any of it is
+ *  request-scoped, or the class is, each activation of a handler gets one of its own. */
 export type ContextOption =
   | Type<object>
   | {
-      inject?: InjectionToken[];
+      inject?: (InjectionToken | OptionalFactoryDependency)[];
       // oxlint-disable-next-line typescript/no-explicit-any -- its parameters are what `inject` names
       useFactory: (...args: any[]) => object | Promise<object>;
     };

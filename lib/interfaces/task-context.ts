@@ -64,9 +64,36 @@ export interface BaseContext {
   readonly event: InvokeEvent;
 }
 
+/** Names of built-in members to come. A custom context cannot take them today, so that none of them breaks an app one day. */
+export const reservedMembers = [
+  'cancel',
+  'checkpoint',
+  'emit',
+  'headers',
+  'idempotencyKey',
+  'invoke',
+  'lastCheckpoint',
+  'lost',
+  'now',
+  'onRollback',
+  'parentId',
+  'patched',
+  'random',
+  'schedule',
+  'setProgress',
+  'start',
+  'token',
+  'transaction',
+  'unschedule',
+  'uuid',
+  'waitForEvent',
+] as const;
+
 /** A custom context adds members to the built-in ones and replaces none of them. */
 // `& object` exempts it from the check that refuses a type with no property in common
-export type NoClash = { [K in keyof BaseContext]?: never } & object;
+export type NoClash = {
+  [K in keyof BaseContext | (typeof reservedMembers)[number]]?: never;
+} & object;
 
 /** The handler's second argument: the built-in members, and those of the custom context X. */
 export type TaskContext<X extends NoClash = object> = BaseContext & {

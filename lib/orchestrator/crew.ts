@@ -6,7 +6,7 @@ import { ExecutionRepository } from '../persistence/repositories/execution.repos
 import { StepRepository } from '../persistence/repositories/step.repository.js';
 import type { WorkerRepository } from '../persistence/repositories/worker.repository.js';
 import { Completer } from '../worker/completer.js';
-import type { ContextClass } from '../worker/task-context.js';
+import type { TaskContexts } from '../worker/task-contexts.js';
 import { TaskLogs } from '../worker/task-logs.js';
 import { TaskRunner } from '../worker/task-runner.js';
 import { WorkerLog } from '../worker/worker-log.js';
@@ -29,7 +29,7 @@ export class Crew {
     private readonly options: ResolvedOptions,
     database: Database,
     private readonly workers: WorkerRepository,
-    context: ContextClass,
+    contexts: TaskContexts,
     private readonly clock: Clock,
   ) {
     const executions = new ExecutionRepository(database);
@@ -40,7 +40,7 @@ export class Crew {
     const runner = new TaskRunner(
       this.completer,
       new TaskLogs(),
-      context,
+      contexts,
       options.defaults,
       clock,
       () => this.stopping,

@@ -25,10 +25,11 @@ import { Notifier } from '../persistence/notifier.js';
 import { ExecutionRepository } from '../persistence/repositories/execution.repository.js';
 import { TaskRepository } from '../persistence/repositories/task.repository.js';
 import { WorkerRepository } from '../persistence/repositories/worker.repository.js';
+import type { TaskContexts } from '../worker/task-contexts.js';
 import type { ServedQueue } from '../worker/worker.js';
 import { Crew } from './crew.js';
 import { connectionTarget } from './connection-target.js';
-import { contextClass } from './custom-context.js';
+import { taskContexts } from './custom-context.js';
 
 const REGISTER_PATIENCE_MS = 10_000;
 
@@ -59,6 +60,7 @@ export class Orchestrator
 {
   private readonly logger = new Logger('Conductor');
   private crew?: Crew;
+  private contexts?: TaskContexts;
   private starting?: Promise<void>;
   private stopping?: Promise<void>;
   private hooksTimer?: Timer;
@@ -88,9 +90,9 @@ export class Orchestrator
   }
 
   async onApplicationBootstrap(): Promise<void> {
-    if (!this.options.autoStart) return;
     try {
-      await this.start();
+      if (this.hasTasks) await this.openContexts(); // a custom context that cannot work fails the boot, whenever the worker starts
+      if (this.options.autoStart) await this.start();
     } catch (error) {
       await this.onApplicationShutdown(); // an app that does not come up shall leave no connection behind
       throw error;
@@ -132,7 +134,7 @@ export class Orchestrator
   /** Starts claiming. A client, or an app without tasks, has nothing to claim and starts nothing. Started already: does nothing. */
   async start(): Promise<void> {
     await this.stopping;
-    if (this.options.role === 'client' || this.registry.all().length === 0) return;
+    if (!this.hasTasks) return;
     this.starting ??= this.begin().finally(() => (this.starting = undefined));
     await this.starting;
   }
@@ -168,6 +170,16 @@ export class Orchestrator
     if (!wasRunning) await this.stop();
   }
 
+  /** A client finds none. */
+  private get hasTasks(): boolean {
+    return this.registry.all().length > 0;
+  }
+
+  private async openContexts(): Promise<TaskContexts> {
+    this.contexts ??= await taskContexts(this.options.context, this.modules);
+    return this.contexts;
+  }
+
   private async begin(): Promise<void> {
     if (this.crew !== undefined) return;
     const queues = await this.registerTasks();
@@ -175,7 +187,7 @@ export class Orchestrator
       this.options,
       this.database,
       this.workers,
-      await contextClass(this.options.context, this.modules),
+      await this.openContexts(),
       this.clock,
     );
     crew.listener = this.options.listen

@@ -112,45 +112,9 @@ function insideStep(): string | undefined {
   return currentExecution.get()?.insideStep;
 }
 
-export type ContextClass = new (parts: ContextParts) => ActivationContext;
-
 /** Names of the members that a custom context may not have. */
 export function builtInMembers(): string[] {
   return Object.getOwnPropertyNames(ActivationContext.prototype).filter(
     (name) => name !== 'constructor',
   );
-}
-
-/** Every member of a custom context, its class's methods and getters included. */
-export function membersOf(custom: object): string[] {
-  const names = new Set<string>();
-  for (
-    let at: object | null = custom;
-    at !== null && at !== Object.prototype;
-    at = Object.getPrototypeOf(at) as object | null
-  ) {
-    for (const name of Object.getOwnPropertyNames(at)) if (name !== 'constructor') names.add(name);
-  }
-  return [...names];
-}
-
-/** A context class that also has the members of the app's own context. They are forwarded and not copied, with the custom
- *  context as `this`, so its getters stay live and its #private fields work. */
-export function contextClassWith(custom: object): ContextClass {
-  class CustomContext extends ActivationContext {}
-  for (const name of membersOf(custom)) {
-    Object.defineProperty(CustomContext.prototype, name, {
-      get: () => {
-        const value: unknown = Reflect.get(custom, name, custom);
-        return typeof value === 'function' && !isClass(value) ? value.bind(custom) : value;
-      },
-      enumerable: true,
-      configurable: true,
-    });
-  }
-  return CustomContext;
-}
-
-function isClass(value: object): boolean {
-  return Object.getOwnPropertyDescriptor(value, 'prototype')?.writable === false;
 }

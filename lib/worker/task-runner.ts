@@ -19,7 +19,7 @@ import type { Attempt } from './attempt.js';
 import type { Completer } from './completer.js';
 import type { JournalEnd } from './journal-ports.js';
 import { StepJournal } from './step-journal.js';
-import type { ContextClass } from './task-context.js';
+import type { TaskContexts } from './task-contexts.js';
 import type { TaskLogs } from './task-logs.js';
 
 /** How long a handler whose time is over may take to end. Then the next attempt may start beside it, which the fence allows. */
@@ -30,7 +30,7 @@ export class TaskRunner {
   constructor(
     private readonly completer: Completer,
     private readonly logs: TaskLogs,
-    private readonly contextClass: ContextClass,
+    private readonly contexts: TaskContexts,
     private readonly defaults: TaskDefaults,
     private readonly clock: Clock,
     private readonly stopping: () => boolean,
@@ -95,13 +95,13 @@ export class TaskRunner {
       );
       attempt.journal = journal;
       attempt.cell.execution = journal;
-      const ctx = new this.contextClass({
+      const parts = {
         execution,
         event,
         journal,
         signal: () => attempt.signal(),
         logger: () => this.logs.of(execution),
-      });
+      };
       const ended = async (judged: () => Promise<Outcome>) => {
         if (left) return this.logs.lateEnd(execution);
         time.stop();
@@ -113,7 +113,7 @@ export class TaskRunner {
         leave(this.judge(attempt, error, policy));
       });
       currentExecution
-        .run(attempt.cell, async () => await task.handler(event, ctx))
+        .run(attempt.cell, async () => await this.contexts.call(task.handler, parts))
         .then(
           (value) => ended(() => this.returned(attempt, journal, task, value, policy)),
           (error: unknown) => ended(() => this.threw(attempt, journal, error, policy)),

@@ -1,21 +1,27 @@
 import { jest } from '@jest/globals';
-import { Controller, Injectable, Module, Scope, type ModuleMetadata } from '@nestjs/common';
-import { DiscoveryModule } from '@nestjs/core';
+import { Controller, Inject, Injectable, Module, Scope, type ModuleMetadata } from '@nestjs/common';
+import { DiscoveryModule, ModuleRef } from '@nestjs/core';
 import { Test, type TestingModule } from '@nestjs/testing';
 import { z } from 'zod';
 import { defineTask } from '../../../lib/contracts/define-task.js';
 import { Step } from '../../../lib/decorators/step.decorator.js';
 import { Task } from '../../../lib/decorators/task.decorator.js';
+import { ActivationScope } from '../../../lib/discovery/activation-scope.js';
 import type { TaskDefinition } from '../../../lib/discovery/task-definition.js';
 import { TaskMetadataAccessor } from '../../../lib/discovery/task-metadata.accessor.js';
 import { TaskExplorer } from '../../../lib/discovery/task.explorer.js';
 import { TaskRegistry } from '../../../lib/discovery/task.registry.js';
 import { DuplicateTaskError } from '../../../lib/errors/duplicate-task.error.js';
 import { InvalidTaskError } from '../../../lib/errors/invalid-task.error.js';
+import type { TaskContext } from '../../../lib/interfaces/task-context.js';
+import { TaskRequest } from '../../../lib/interfaces/task-request.js';
 
 const payload = z.object({ id: z.string() });
 const returns = z.number();
 const charge = defineTask({ name: 'orders.charge', queue: 'payments', payload, returns });
+
+/** Singletons ask for none. */
+const noScope = undefined as unknown as ActivationScope;
 
 @Injectable()
 class OrderTasks {
@@ -84,17 +90,17 @@ describe('TaskExplorer', () => {
 
   it('binds handlers to their instances', async () => {
     const [task] = await explore({ providers: [OrderTasks] });
-    expect(task!.handler({ payload: { id: '123' } }, undefined)).toBe(7);
+    expect(task!.handler({ payload: { id: '123' } }, undefined, noScope)).toBe(7);
   });
 
   it('calls what lies over a method at the time of the call', async () => {
     const module = await app({ providers: [OrderTasks] });
     const [, report] = module.get(TaskExplorer).explore();
     const spy = jest.spyOn(module.get(OrderTasks), 'report').mockReturnValue('spied');
-    expect(report!.handler('event', 'ctx')).toBe('spied');
+    expect(report!.handler('event', 'ctx', noScope)).toBe('spied');
     expect(spy).toHaveBeenCalledWith('event', 'ctx');
     spy.mockRestore();
-    expect(report!.handler('event', 'ctx')).toBe('shop');
+    expect(report!.handler('event', 'ctx', noScope)).toBe('shop');
   });
 
   it('finds handlers on controllers', async () => {
@@ -141,7 +147,7 @@ describe('TaskExplorer', () => {
       'OrderTasks.charge',
       'OrderTasks.report',
     ]);
-    expect(found.find(({ name }) => name === 'made')!.handler(0, 0)).toBe('shop');
+    expect(found.find(({ name }) => name === 'made')!.handler(0, 0, noScope)).toBe('shop');
   });
 
   it('takes one instance under several tokens for one handler', async () => {
@@ -196,7 +202,7 @@ describe('TaskExplorer', () => {
     }
     const found = await explore({ providers: [Special] });
     expect(found.map(({ source }) => source)).toEqual(['Special.report']);
-    expect(found[0]!.handler(0, 0)).toBe('special');
+    expect(found[0]!.handler(0, 0, noScope)).toBe('special');
   });
 
   it('finds nothing on a provider that was taken away', async () => {
@@ -204,56 +210,107 @@ describe('TaskExplorer', () => {
     await expect(explore({ providers })).resolves.toEqual([]);
   });
 
-  it('refuses a class that is not a singleton, and says to make it one', async () => {
+  it('S4 O4 makes a class that is not a singleton anew for each activation, within its DI context', async () => {
+    let made = 0;
     @Injectable({ scope: Scope.REQUEST })
     class PerRequest {
+      readonly number = (made += 1);
       @Task('per-request')
-      handle() {}
+      handle() {
+        return this.number;
+      }
     }
     @Injectable({ scope: Scope.REQUEST, durable: true })
     class Durable {
+      constructor(readonly perRequest: PerRequest) {}
       @Task('durable')
-      handle() {}
+      handle() {
+        return this.perRequest.number;
+      }
     }
     @Injectable()
     class Depends {
       constructor(readonly perRequest: PerRequest) {}
       @Task('depends')
-      handle() {}
+      handle() {
+        return this.perRequest.number;
+      }
     }
     @Injectable({ scope: Scope.TRANSIENT })
     class Transient {
+      readonly number = (made += 1);
       @Task('transient')
-      handle() {}
+      handle() {
+        return this.number;
+      }
     }
     @Controller({ scope: Scope.REQUEST })
     class RequestController {
+      constructor(readonly perRequest: PerRequest) {}
       @Task('controller')
-      handle() {}
+      handle() {
+        return this.perRequest.number;
+      }
     }
     class Made {
+      constructor(readonly number: number) {}
       @Task('made')
-      handle() {}
+      handle() {
+        return this.number;
+      }
     }
-    const { problems } = await refused({
+    const module = await app({
       controllers: [RequestController],
       providers: [
         PerRequest,
         Durable,
         Depends,
         Transient,
-        { provide: Made, scope: Scope.REQUEST, useFactory: () => new Made() },
+        { provide: Made, scope: Scope.REQUEST, useFactory: () => new Made((made += 1)) },
       ],
     });
-    expect(problems.map((problem) => problem.split(':')[0])).toEqual([
-      'PerRequest.handle',
-      'Durable.handle',
-      'Depends.handle',
-      'Transient.handle',
-      'Made.handle',
-      'RequestController.handle',
-    ]);
-    for (const problem of problems) expect(problem).toContain('singleton');
+    const found = module.get(TaskExplorer).explore();
+    expect(made).toBe(0);
+    const activate = async () => {
+      const request = new TaskRequest(
+        { name: 'conductor.invoke', payload: undefined },
+        {} as TaskContext,
+      );
+      const scope = new ActivationScope(module.get(ModuleRef), request);
+      const numbers: Record<string, unknown> = {};
+      for (const { name, handler } of found) numbers[name] = await handler(0, 0, scope);
+      return numbers;
+    };
+    const shared = { 'per-request': 1, durable: 1, depends: 1, controller: 1 };
+    await expect(activate()).resolves.toEqual({ ...shared, transient: 2, made: 3 });
+    await expect(activate()).resolves.toMatchObject({ 'per-request': 4, depends: 4, transient: 5 });
+  });
+
+  it('resolves each of two request-scoped classes of one name in its own module', async () => {
+    const own = (name: string) => {
+      @Injectable({ scope: Scope.REQUEST })
+      class Tasks {
+        constructor(@Inject('where') private readonly where: string) {}
+        @Task(name)
+        handle() {
+          return this.where;
+        }
+      }
+      return { provide: 'tasks', useClass: Tasks };
+    };
+    const at = (where: string) => ({ provide: 'where', useValue: where });
+    @Module({ providers: [own('one'), at('first')] })
+    class First {}
+    @Module({ providers: [own('two'), at('second')] })
+    class Second {}
+    const module = await app({ imports: [First, Second] });
+    const scope = new ActivationScope(
+      module.get(ModuleRef),
+      new TaskRequest({ name: 'conductor.invoke', payload: undefined }, {} as TaskContext),
+    );
+    const found = module.get(TaskExplorer).explore();
+    const answers = await Promise.all(found.map(({ handler }) => handler(0, 0, scope)));
+    expect(new Set(answers)).toEqual(new Set(['first', 'second']));
   });
 
   it('takes a singleton that only injects a transient provider', async () => {
