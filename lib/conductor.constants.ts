@@ -4,6 +4,13 @@ export const TASK_METADATA = 'conductor:task';
 /** Marks the wrapper that `@Step` makes. */
 export const STEP_METADATA = 'conductor:step';
 
+/** Where a handler's parameters are described for Nest: the decorated ones, and the first two. */
+export const PARAMS_METADATA = 'conductor:params';
+
+/** Marks the factories of our own parameter decorators. From the global registry: a bundler may have put this module into the process
+ *  twice. */
+export const PARAM: unique symbol = Symbol.for('nest-conductor.param');
+
 /** Injection tokens. */
 export const OPTIONS = Symbol('conductor options');
 export const CLOCK = Symbol('conductor clock');

@@ -17,6 +17,7 @@ export { type } from './contracts/schema.js';
 export type { DataOf } from './contracts/dto-class.js';
 export { Task } from './decorators/task.decorator.js';
 export { Step } from './decorators/step.decorator.js';
+export { Ctx, ExecutionId, Payload } from './decorators/params.decorator.js';
 export { TaskContext, type BaseContext } from './interfaces/task-context.js';
 export { TaskRequest } from './interfaces/task-request.js';
 export { TaskEvent } from './contracts/task-event.js';

@@ -34,6 +34,11 @@ type IsContext<C> = unknown extends C
         ? true
         : false;
 
+type WrongResult<M, R> = Misfit<'the result is not what the contract says', R, ResultOf<M>>;
+
+/** As HandlerFits, for a handler whose parameters are decorated: of those the compiler sees nothing. */
+export type ResultFits<M, R> = [ResultOf<M>] extends [R] ? unknown : WrongResult<M, R>;
+
 /** `unknown`, which adds nothing to a descriptor's type, if M can handle a task with payload P and result R. */
 // oxlint-disable-next-line typescript/no-explicit-any -- `never` would let a third parameter pass
 export type HandlerFits<M, P, R> = M extends (event: any, ctx: any) => unknown
@@ -41,7 +46,7 @@ export type HandlerFits<M, P, R> = M extends (event: any, ctx: any) => unknown
     ? IsContext<NonNullable<ContextOf<M>>> extends true
       ? [ResultOf<M>] extends [R]
         ? unknown
-        : Misfit<'the result is not what the contract says', R, ResultOf<M>>
+        : WrongResult<M, R>
       : Misfit<'the second parameter is not a TaskContext', BaseContext, ContextOf<M>>
     : Misfit<'the first parameter is not the event of the contract', InvokeEvent<P>, EventOf<M>>
   : Misfit<

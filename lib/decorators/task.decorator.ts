@@ -9,7 +9,7 @@ import type {
 } from '../contracts/task-ref.js';
 import { InvalidTaskError } from '../errors/invalid-task.error.js';
 import type { TaskOptions } from '../interfaces/task-options.js';
-import type { HandlerFits, Method } from './handler-fits.js';
+import type { HandlerFits, Method, ResultFits } from './handler-fits.js';
 import { methodSource, ownMethod } from './method-source.js';
 
 /** A task without a contract: its options may stand beside its name. */
@@ -27,11 +27,20 @@ export interface TaskMetadata {
   options: TaskOptions;
 }
 
+// in both directions: without strictNullChecks, undefined extends everything
+type SaysDecorated<Params> = [Params, 'decorated'] extends ['decorated', Params] ? true : false;
+
 // generic in the method: a descriptor of one fixed function type is invariant and would refuse good handlers
-export type ContractTaskDecorator<C extends TaskContract> = <M extends Method>(
+export type ContractTaskDecorator<
+  C extends TaskContract,
+  Params extends TaskOptions['params'] = undefined,
+> = <M extends Method>(
   target: object,
   method: string,
-  descriptor: TypedPropertyDescriptor<M> & HandlerFits<M, HandlerPayloadOf<C>, HandlerResultOf<C>>,
+  descriptor: TypedPropertyDescriptor<M> &
+    (SaysDecorated<Params> extends true
+      ? ResultFits<M, HandlerResultOf<C>>
+      : HandlerFits<M, HandlerPayloadOf<C>, HandlerResultOf<C>>),
 ) => void;
 
 export type NamedTaskDecorator = <M extends Method>(
@@ -42,18 +51,19 @@ export type NamedTaskDecorator = <M extends Method>(
 
 /**
  * Makes a method of a provider or controller the handler of a task: it is called with `(event, ctx)` for each attempt of each
- * execution, and what it returns is the result. The class is an ordinary singleton of the app; it needs no registration.
+ * execution, and what it returns is the result. The class is an ordinary one of the app, of any scope; it needs no registration.
  *
  * With a contract the compiler checks event, context and result; with a name alone it checks nothing, and the payload
- * arrives as it was passed. Options may stand beside the name or in the second argument, which wins.
+ * arrives as it was passed. Parameter decorators (`@Payload()`, `@Ctx()`, `@ExecutionId()`, or of createParamDecorator with
+ * an ExecutionContext of type `'conductor'`) may say what the handler gets instead. Options may stand beside the name or in the second argument, which wins.
  *
  * @throws InvalidTaskError where the decorator stands on something other than a method, or twice. Whatever is wrong with the
  * options fails the boot.
  */
-export function Task<C extends TaskContract>(
+export function Task<C extends TaskContract, Params extends TaskOptions['params'] = undefined>(
   contract: C,
-  options?: TaskOptions,
-): ContractTaskDecorator<C>;
+  options?: TaskOptions & { params?: Params },
+): ContractTaskDecorator<C, Params>;
 export function Task(task: string | NamedTask, options?: TaskOptions): NamedTaskDecorator;
 export function Task(
   task: TaskContract | string | NamedTask,

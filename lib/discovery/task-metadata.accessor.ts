@@ -1,7 +1,10 @@
 import { Injectable } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
+import { ROUTE_ARGS_METADATA } from '@nestjs/common/constants.js';
 import { STEP_METADATA, TASK_METADATA } from '../conductor.constants.js';
 import type { TaskMetadata } from '../decorators/task.decorator.js';
+
+import type { ParamMetadata } from './handler-params.js';
 
 type Method = (...args: unknown[]) => unknown;
 
@@ -16,5 +19,13 @@ export class TaskMetadataAccessor {
 
   isStep(method: Method): boolean {
     return this.reflector.get<boolean | undefined>(STEP_METADATA, method) === true;
+  }
+
+  /** What parameter decorators left, by the keys that Nest's `createParamDecorator` gave them. */
+  params(declaring: object, method: string): Record<string, ParamMetadata> {
+    return (Reflect.getMetadata(ROUTE_ARGS_METADATA, declaring, method) ?? {}) as Record<
+      string,
+      ParamMetadata
+    >;
   }
 }

@@ -1,9 +1,10 @@
-import { Injectable } from '@nestjs/common';
+import { Injectable, type InjectionToken } from '@nestjs/common';
 import { DiscoveryService, MetadataScanner } from '@nestjs/core';
 import type { InstanceWrapper } from '@nestjs/core/injector/instance-wrapper.js';
 import { nameProblem } from '../contracts/task-name.js';
 import type { TaskMetadata } from '../decorators/task.decorator.js';
 import { InvalidTaskError } from '../errors/invalid-task.error.js';
+import { paramProblems, type ParamsMetadata } from './handler-params.js';
 import type { TaskDefinition } from './task-definition.js';
 import { taskHandler } from './task-handler.js';
 import { TaskMetadataAccessor } from './task-metadata.accessor.js';
@@ -17,6 +18,11 @@ interface Handler {
   method: string;
   task: TaskMetadata;
   isStep: boolean;
+  /** The class that its parameters' decorators know. */
+  declaring: object;
+  params: ParamsMetadata;
+  /** How many parameters it declares. */
+  declared: number;
   source: string;
 }
 
@@ -39,10 +45,10 @@ export class TaskExplorer {
       // an alias, or one instance exported by several modules, is one handler
       if (wrapper.isAlias || (wrapper.instance && seen.has(wrapper.instance))) continue;
       seen.add(wrapper.instance);
-      for (const { method, task, isStep, source } of this.handlersOf(wrapper)) {
-        const problems = [...(isStep ? [BOTH] : []), ...taskProblems(task)];
-        if (problems.length > 0) faults.push({ source, problems });
-        else definitions.push(definition(wrapper, method, task, source, controllers.has(wrapper)));
+      for (const handler of this.handlersOf(wrapper)) {
+        const problems = handlerProblems(wrapper, handler);
+        if (problems.length > 0) faults.push({ source: handler.source, problems });
+        else definitions.push(definition(wrapper, handler, controllers.has(wrapper)));
       }
     }
     if (faults.length === 1) throw new InvalidTaskError(faults[0]!.source, faults[0]!.problems);
@@ -63,8 +69,16 @@ export class TaskExplorer {
     return this.scanner.getAllMethodNames(prototype).flatMap((method) => {
       const task = this.metadata.task(prototype[method]!);
       if (task === undefined) return [];
-      const isStep = this.metadata.isStep(prototype[method]!);
-      return [{ method, task, isStep, source: `${prototype.constructor!.name}.${method}` }];
+      const declaring = prototype.constructor!;
+      return {
+        method,
+        task,
+        isStep: this.metadata.isStep(prototype[method]!),
+        declaring,
+        params: this.metadata.params(declaring, method),
+        declared: prototype[method]!.length,
+        source: `${declaring.name}.${method}`,
+      };
     });
   }
 }
@@ -80,6 +94,23 @@ function prototypeOf(wrapper: InstanceWrapper): Prototype | undefined {
   // a factory that is called per request has made nothing yet
   const made = typeof token === 'function' && !wrapper.isDependencyTreeStatic();
   return made ? (token.prototype as Prototype) : undefined;
+}
+
+function handlerProblems(
+  wrapper: InstanceWrapper,
+  { task, isStep, params, declared }: Handler,
+): string[] {
+  const kind = {
+    contract: task.contract !== undefined,
+    decorated: task.options?.params === 'decorated',
+  };
+  return [
+    ...(isStep ? [BOTH] : []),
+    ...taskProblems(task),
+    ...paramProblems(params, declared, kind, (pipe) =>
+      wrapper.host!.injectables.has(pipe as InjectionToken),
+    ),
+  ];
 }
 
 function taskProblems({ name, contract, options }: TaskMetadata): string[] {
@@ -101,18 +132,17 @@ function hint(name: unknown): string {
 
 function definition(
   wrapper: InstanceWrapper,
-  method: string,
-  { name, contract, options }: TaskMetadata,
-  source: string,
+  { method, task, declaring, params, source }: Handler,
   isController: boolean,
 ): TaskDefinition {
+  const { name, contract, options } = task;
   return {
     name: name as string,
     queue: contract?.queue ?? options.queue ?? 'default',
     options,
     ...(contract?.payload && { payload: contract.payload }),
     ...(contract?.returns && { returns: contract.returns }),
-    handler: taskHandler(wrapper, method),
+    handler: taskHandler(wrapper, declaring, method, params),
     source,
     home: `${isController ? 'controller' : 'provider'} of ${wrapper.host?.name ?? 'an unnamed module'}`,
   };

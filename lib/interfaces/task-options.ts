@@ -17,6 +17,9 @@ export interface TaskOptions {
   maxLosses?: number | false;
   /** Where two deploys disagree on a task's settings, the higher version wins; the last to boot among equals. Default 0. */
   version?: number;
+  /** `'decorated'`: decorators say what the handler's first or second parameter gets, such as `@Payload()`. The compiler cannot see
+   *  them, so of a contract's handler it checks the result alone. A handler that does not fit fails the boot. */
+  params?: 'decorated';
 }
 
 /** The defaults of a module, beneath each task's own options. */
