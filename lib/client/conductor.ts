@@ -20,7 +20,12 @@ import type {
 import type { InvokeItem, InvokeOptions } from '../interfaces/invoke-options.js';
 import type { ExecutionReader } from '../persistence/repositories/execution.reader.js';
 import type { Enqueuer } from './enqueuer.js';
-import { ExecutionHandle, InvokedExecution, type ResultOptions } from './execution-handle.js';
+import {
+  checkedTimeout,
+  ExecutionHandle,
+  InvokedExecution,
+  type ResultOptions,
+} from './execution-handle.js';
 import { newExecution } from './new-execution.js';
 import type { ResultWaiter } from './result-waiter.js';
 import type { ResumeFilter, Resumer } from './resumer.js';
@@ -124,6 +129,7 @@ export class Conductor {
     payload?: unknown,
     { timeout, ...options }: InvokeOptions & ResultOptions = {},
   ): Promise<unknown> {
+    checkedTimeout(timeout); // before anything is written: whoever corrects it would invoke again
     const handle = await this.invoke(task as TaskRef, payload, options);
     return await handle.result({ timeout });
   }

@@ -5,13 +5,22 @@ import { UnknownExecutionError } from '../errors/unknown-execution.error.js';
 import type { ExecutionView } from '../execution/execution-view.js';
 import { deserializeError } from '../execution/serialized-error.js';
 import type { Duration } from '../interfaces/duration.js';
-import { toMilliseconds } from '../common/duration.js';
+import { durationProblem, parseDuration } from '../common/duration.js';
+import { InvalidInvokeError } from '../errors/invalid-invoke.error.js';
 import type { ExecutionReader } from '../persistence/repositories/execution.reader.js';
 import type { ResultWaiter } from './result-waiter.js';
 
 export interface ResultOptions {
   /** How long to wait. Default: as long as it takes. */
   timeout?: Duration;
+}
+
+/** In milliseconds; undefined: as long as it takes.
+ *  @throws InvalidInvokeError */
+export function checkedTimeout(timeout: unknown): number | undefined {
+  const problem = timeout === undefined ? undefined : durationProblem(timeout);
+  if (problem !== undefined) throw new InvalidInvokeError([`timeout: ${problem}`]);
+  return parseDuration(timeout);
 }
 
 /** An execution, seen from outside. It holds no connection and costs nothing until a member is called. */
@@ -40,9 +49,10 @@ export class ExecutionHandle<R = unknown> {
    *  @throws ExecutionFailedError with the handler's error as its cause
    *  @throws ExecutionCancelledError
    *  @throws ResultTimeoutError when it has not ended in time; it goes on all the same
-   *  @throws UnknownExecutionError */
+   *  @throws UnknownExecutionError
+   *  @throws InvalidInvokeError if the timeout is not a duration */
   async result({ timeout }: ResultOptions = {}): Promise<R> {
-    const timeoutMs = timeout === undefined ? undefined : toMilliseconds(timeout);
+    const timeoutMs = checkedTimeout(timeout);
     const ending = await this.#waiter.wait(this.id, timeoutMs);
     if (ending === 'timeout') throw new ResultTimeoutError(this.id, timeoutMs!);
     if (ending === 'unknown') throw new UnknownExecutionError(this.id);

@@ -1,3 +1,4 @@
+import type { StandardSchemaV1 } from '@standard-schema/spec';
 import { v7 as orderedUuid, validate as isUuid } from 'uuid';
 import { parseDuration } from '../common/duration.js';
 import { isTaskContract } from '../contracts/define-task.js';
@@ -6,7 +7,7 @@ import { nameProblem } from '../contracts/task-name.js';
 import type { TaskContract, TaskRef } from '../contracts/task-ref.js';
 import { InvalidInvokeError } from '../errors/invalid-invoke.error.js';
 import { PayloadInvalidError } from '../errors/payload-invalid.error.js';
-import { encode } from '../execution/codec.js';
+import { decode, encode } from '../execution/codec.js';
 import type { InvokeOptions } from '../interfaces/invoke-options.js';
 import type { NewExecution } from '../persistence/repositories/execution.repository.js';
 
@@ -21,21 +22,38 @@ export async function newExecution(
 ): Promise<Omit<NewExecution, 'taskId'>> {
   const problems = [...refProblems(ref), ...optionProblems(options)];
   if (problems.length > 0) throw new InvalidInvokeError(problems);
-  let stored = payload;
-  if (isTaskContract(ref)) {
-    // the input is stored, not what was parsed from it: the handler's side parses again, by the code it has then
-    const parsed = await parseWith(ref.payload, payload);
-    if (parsed.issues) throw new PayloadInvalidError(ref.name, parsed.issues);
-    stored = await storedForm(ref.payload, payload);
-  }
+  const what = `payload of task "${ref.name}"`;
+  const schema = isTaskContract(ref) ? ref.payload : undefined;
+  const text =
+    schema === undefined ? encode(payload, what) : await checked(schema, ref.name, payload, what);
   return {
     // the ids of one process ascend, also within a millisecond: executions of equal priority and time run in this order
     id: options.id?.toLowerCase() ?? orderedUuid(),
-    payload: encode(stored, `payload of task "${ref.name}"`),
+    payload: text,
     priority: options.priority,
     runAt: options.runAt,
     delayMs: parseDuration(options.delay),
   };
+}
+
+/** The input as text, once the schema has passed it. The input is stored, not what was parsed from it: the handler's side parses
+ *  again, by the code it has then. It is taken down before anything is awaited, and the copy is checked: the caller may
+ *  change the object meanwhile. */
+async function checked(
+  schema: StandardSchemaV1,
+  task: string,
+  payload: unknown,
+  what: string,
+): Promise<string> {
+  let text: string | undefined;
+  try {
+    text = encode(payload, what);
+  } catch {
+    // what cannot be stored as it is (an instance with methods) may be fit for the schema, which knows its data
+  }
+  const parsed = await parseWith(schema, text === undefined ? payload : decode(text));
+  if (parsed.issues) throw new PayloadInvalidError(task, parsed.issues);
+  return text ?? encode(await storedForm(schema, payload), what);
 }
 
 function refProblems(ref: TaskContract | TaskRef): string[] {

@@ -17,10 +17,17 @@ export interface ActiveExecution {
   callStep(call: StepCall): Promise<unknown>;
 }
 
+export interface ExecutionOwner {
+  readonly executionId: string;
+  readonly taskName: string;
+}
+
 /** Where a piece of user code runs. It is a cell and not the execution itself: things that a handler creates (an
  *  interval, a lazy client) keep their async context for as long as they live, and the cell is emptied when the
  *  activation ends, so that they keep nothing else alive. */
 export interface ExecutionCell {
+  /** Whose user code this is; stays when the cell is emptied. */
+  readonly owner?: ExecutionOwner;
   execution?: ActiveExecution;
   /** The step whose body this is: `@Step` and `ctx.step` run inline here. */
   insideStep?: string;

@@ -1,9 +1,9 @@
-import { NonRetryableError } from '../errors/non-retryable.error.js';
-import { PayloadInvalidError } from '../errors/payload-invalid.error.js';
-import { RetryAfterError } from '../errors/retry-after.error.js';
+import type { NonRetryableError } from '../errors/non-retryable.error.js';
+import type { PayloadInvalidError } from '../errors/payload-invalid.error.js';
+import type { SerializationError } from '../errors/serialization.error.js';
 import type { Outcome } from './outcome.js';
 import type { RetryPolicy } from './retry-policy.js';
-import { serializeError } from './serialized-error.js';
+import { RETRY_AFTER, serializeError } from './serialized-error.js';
 
 /** The one place that judges errors.
  *  @param failures how often it has failed now, this time included.
@@ -14,8 +14,7 @@ export function delayBeforeRetry(
   policy: RetryPolicy,
 ): number | undefined {
   if (failures >= policy.maxAttempts || isFinal(error)) return undefined;
-  if (error instanceof RetryAfterError) return error.delayMs;
-  return policy.delayAfter(failures, error);
+  return delayAskedFor(error) ?? policy.delayAfter(failures, error);
 }
 
 /** What an attempt came to that ended with an error. */
@@ -27,12 +26,28 @@ export function judgeFailure(error: unknown, failures: number, policy: RetryPoli
     : { type: 'retry', error: stored, delayMs };
 }
 
-/** By code as well: a step's error that is given back from the record is an Error with that code. */
+/** Trying again would not help: the same value cannot be stored then either, and its step has had its effect. */
+const finalCodes: readonly unknown[] = [
+  'CONDUCTOR_NON_RETRYABLE',
+  'CONDUCTOR_PAYLOAD_INVALID',
+  'CONDUCTOR_SERIALIZATION',
+] satisfies (NonRetryableError | PayloadInvalidError | SerializationError)['code'][];
+
+/** By code and not by class: a step's error that is given back from the record is an Error with that code, and `instanceof`
+ *  itself throws for a revoked Proxy. */
 function isFinal(error: unknown): boolean {
-  if (error instanceof NonRetryableError || error instanceof PayloadInvalidError) return true;
+  return finalCodes.includes(read(error, 'code'));
+}
+
+function delayAskedFor(error: unknown): number | undefined {
+  const delayMs = read(error, 'code') === RETRY_AFTER ? read(error, 'delayMs') : undefined;
+  return typeof delayMs === 'number' ? delayMs : undefined;
+}
+
+function read(from: unknown, key: string): unknown {
   try {
-    return (error as { code?: unknown } | null)?.code === 'CONDUCTOR_NON_RETRYABLE';
+    return (from as Record<string, unknown> | null | undefined)?.[key];
   } catch {
-    return false; // a getter that throws
+    return undefined; // a getter that throws, a Proxy
   }
 }

@@ -1,4 +1,5 @@
 import { inspect, toUSVString } from 'node:util';
+import type { RetryAfterError } from '../errors/retry-after.error.js';
 
 /** What is stored of anything that was thrown. */
 export interface SerializedError {
@@ -7,7 +8,11 @@ export interface SerializedError {
   stack?: string;
   code?: string;
   cause?: SerializedError;
+  /** Of a RetryAfterError. */
+  delayMs?: number;
 }
+
+export const RETRY_AFTER = 'CONDUCTOR_RETRY_AFTER' satisfies RetryAfterError['code'];
 
 /** Bytes of JSON that an error may take. */
 export const MAX_ERROR_BYTES = 16 * 1024;
@@ -30,7 +35,7 @@ export function serializeError(thrown: unknown): SerializedError {
 
 /** An Error with what was stored. Classes are not revived: tell errors apart by `name` and `code`. */
 export function deserializeError(stored: SerializedError): Error {
-  const { name, message, stack, code, cause } = stored;
+  const { name, message, stack, code, cause, delayMs } = stored;
   const error = new Error(message);
   // as native errors have it: own, and not enumerable
   const set = (key: string, value: unknown) =>
@@ -43,6 +48,7 @@ export function deserializeError(stored: SerializedError): Error {
   if (name !== 'Error') set('name', name);
   set('stack', stack ?? `${name}: ${message}`);
   if (code !== undefined) set('code', code);
+  if (delayMs !== undefined) set('delayMs', delayMs);
   if (cause !== undefined) set('cause', deserializeError(cause));
   return error;
 }
@@ -59,6 +65,7 @@ function take(thrown: unknown, above: readonly unknown[]): SerializedError {
   }
   const stack = read(thrown, 'stack');
   const code = read(thrown, 'code');
+  const delayMs = code === RETRY_AFTER ? read(thrown, 'delayMs') : undefined;
   const cause = takeCause(read(thrown, 'cause'), [...above, thrown]);
   return {
     name: clean(nameOf(thrown), MAX_NAME),
@@ -68,6 +75,7 @@ function take(thrown: unknown, above: readonly unknown[]): SerializedError {
       code: clean(String(code), MAX_NAME),
     }),
     ...(cause !== undefined && { cause }),
+    ...(typeof delayMs === 'number' && { delayMs }),
   };
 }
 

@@ -11,6 +11,7 @@ import { TaskLogs } from '../worker/task-logs.js';
 import { TaskRunner } from '../worker/task-runner.js';
 import { WorkerLog } from '../worker/worker-log.js';
 import { Worker, type ServedQueue } from '../worker/worker.js';
+import { watchFloatingRejections } from './floating-rejections.js';
 import { Heartbeat } from './heartbeat.js';
 
 /** Everything that lives from one start to the next stop. */
@@ -22,6 +23,7 @@ export class Crew {
   private readonly completer: Completer;
   private readonly heartbeat: Heartbeat;
   private readonly log: WorkerLog;
+  private stopWatching?: () => void;
   private stopping = false;
   private gone = false;
 
@@ -55,6 +57,7 @@ export class Crew {
     this.queues = queues;
     this.host = host;
     await this.register();
+    this.stopWatching = watchFloatingRejections();
     this.worker.start(this.workerId!, queues);
     this.heartbeat.start(this.workerId!);
   }
@@ -80,6 +83,7 @@ export class Crew {
     this.completer.abandon();
     await this.heartbeat.stop();
     await this.listener?.stop();
+    this.stopWatching?.();
     // still running something: the row stays, and recovery ends it when the lease lapses
     if (this.worker.busy === 0)
       await this.quietly('Signing off', () => this.workers.deregister(this.workerId!));

@@ -61,8 +61,10 @@ export class Orchestrator
   private readonly logger = new Logger('Conductor');
   private crew?: Crew;
   private contexts?: TaskContexts;
-  private starting?: Promise<void>;
-  private stopping?: Promise<void>;
+  /** Starts and stops come one after the other, in the order in which they were asked for. */
+  private turn: Promise<unknown> = Promise.resolve();
+  private wanted = false;
+  private stopping = false;
   private hooksTimer?: Timer;
   private startedSignal = deferred<void>();
   private stoppedSignal = deferred<void>();
@@ -123,51 +125,71 @@ export class Orchestrator
     return {
       id: this.crew?.workerId,
       role: this.options.role,
-      isRunning: this.crew !== undefined && this.stopping === undefined,
-      isShuttingDown: this.stopping !== undefined,
-      isStopped: this.crew === undefined && this.starting === undefined,
+      isRunning: this.crew !== undefined && !this.stopping,
+      isShuttingDown: this.stopping,
+      isStopped: this.crew === undefined && !this.wanted,
       queues: this.crew?.queues.map(({ name }) => name) ?? [],
       running: this.crew?.worker.busy ?? 0,
     };
   }
 
-  /** Starts claiming. A client, or an app without tasks, has nothing to claim and starts nothing. Started already: does nothing. */
+  /** Starts claiming. A client, or an app without tasks, has nothing to claim and starts nothing. Started already: does nothing.
+   *  @throws DatabaseUnavailableError, ConductorStoppedError once the app is closed */
   async start(): Promise<void> {
-    await this.stopping;
-    if (!this.hasTasks) return;
-    this.starting ??= this.begin().finally(() => (this.starting = undefined));
-    await this.starting;
+    this.wanted = true;
+    await this.inTurn(async () => {
+      try {
+        if (this.hasTasks) await this.begin();
+        this.stoppedSignal = deferred();
+        this.startedSignal.resolve();
+      } catch (error) {
+        this.wanted = false;
+        throw this.database.visible(error, 'start');
+      }
+    });
   }
 
   /** Stops claiming, lets handlers run to their next step boundary, and settles what they came to. At the soft deadline of
    *  `shutdown` their signals are aborted; at the hard one they are left behind: their executions are taken over when this
    *  worker's lease lapses. Never rejects. */
   async stop(): Promise<void> {
-    await this.starting?.catch(() => undefined);
-    this.clock.stopTimer(this.hooksTimer);
-    const crew = this.crew;
-    if (crew === undefined) return;
-    this.stopping ??= crew.stop(this.options.shutdown).finally(() => {
+    this.wanted = false;
+    await this.inTurn(async () => {
+      this.clock.stopTimer(this.hooksTimer);
+      this.stopping = this.crew !== undefined;
+      await this.crew?.stop(this.options.shutdown);
       this.crew = undefined;
-      this.stopping = undefined;
+      this.stopping = false;
       this.startedSignal = deferred();
       this.stoppedSignal.resolve();
     });
-    await this.stopping;
   }
 
   /** Runs until nothing of this app's tasks runs or could run now, retries and chains included, then resolves; what waits
-   *  for a later time does not count. Starts the worker for as long as it takes if it was not running. */
+   *  for a later time does not count. Starts the worker for as long as it takes if it was not running. Ends early if the
+   *  worker is stopped meanwhile.
+   *  @throws as `start` */
   async drain(): Promise<void> {
-    const wasRunning = this.crew !== undefined || this.starting !== undefined;
+    const wasRunning = this.wanted;
     await this.start();
     const crew = this.crew;
     if (crew === undefined) return;
-    while (await this.workers.runnable(crew.worker.taskIds)) {
-      crew.worker.wake();
-      await atMost(this.clock, DRAIN_PAUSE_MS, crew.worker.settled());
+    const goesOn = () => this.crew === crew && !this.stopping;
+    try {
+      while (goesOn() && (await this.workers.runnable(crew.worker.taskIds)) && goesOn()) {
+        crew.worker.wake();
+        await atMost(this.clock, DRAIN_PAUSE_MS, crew.worker.settled());
+      }
+    } catch (error) {
+      throw this.database.visible(error, 'drain');
     }
     if (!wasRunning) await this.stop();
+  }
+
+  private inTurn(act: () => Promise<void>): Promise<void> {
+    const turn = this.turn.then(act);
+    this.turn = turn.catch(() => undefined);
+    return turn;
   }
 
   /** A client finds none. */
@@ -196,8 +218,6 @@ export class Orchestrator
     await crew.start(queues, hostname());
     crew.listener?.start(queues.map(({ queueId }) => channelOf(this.database.schema, queueId)));
     this.crew = crew;
-    this.stoppedSignal = deferred();
-    this.startedSignal.resolve();
     // an application context starts before it can be told to listen for signals
     this.hooksTimer = this.clock.startTimer(HOOKS_GRACE_MS, () => this.warnWithoutShutdownHooks());
   }

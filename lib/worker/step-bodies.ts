@@ -2,7 +2,7 @@ import type { Clock, Timer } from '../common/clock.js';
 import { parseDuration } from '../common/duration.js';
 import { StepTimeoutError } from '../errors/step-timeout.error.js';
 import { encode } from '../execution/codec.js';
-import { currentExecution } from '../execution/current-execution.js';
+import { currentExecution, type ExecutionOwner } from '../execution/current-execution.js';
 import { delayBeforeRetry } from '../execution/judge.js';
 import { retryPolicy } from '../execution/retry-policy.js';
 import { deserializeError, serializeError } from '../execution/serialized-error.js';
@@ -38,6 +38,7 @@ export class StepBodies {
   constructor(
     private readonly clock: Clock,
     private readonly ports: BodyPorts,
+    private readonly owner: ExecutionOwner,
   ) {}
 
   /** Bodies that run, and held waits between two tries. */
@@ -86,7 +87,10 @@ export class StepBodies {
   /** One try of the body. One that takes too long goes on, but nobody waits for it any more. */
   private within(timeoutMs: number | undefined, { name, body }: Ask): Promise<unknown> {
     const start = (stepSignal?: AbortSignal) =>
-      currentExecution.run({ insideStep: name, stepSignal }, async () => await body!());
+      currentExecution.run(
+        { owner: this.owner, insideStep: name, stepSignal },
+        async () => await body!(),
+      );
     if (timeoutMs === undefined) return start();
     return new Promise((resolve, reject) => {
       const controller = new AbortController();

@@ -58,12 +58,16 @@ export class StepJournal implements ActiveExecution {
     this.claimedAt = clock.now();
     this.recorded = new RecordedOutcomes(execution.records);
     this.numbering = new StepNumbering(this.recorded, (name) => this.asks.has(name));
-    this.bodies = new StepBodies(clock, {
-      succeeded: (ask, value) => this.keepResult(ask, value),
-      failed: (ask, stored, seen) => this.observeError(ask, stored, seen),
-      later: (ask) => this.waits.add(ask),
-      changed: () => this.schedulePump(),
-    });
+    this.bodies = new StepBodies(
+      clock,
+      {
+        succeeded: (ask, value) => this.keepResult(ask, value),
+        failed: (ask, stored, seen) => this.observeError(ask, stored, seen),
+        later: (ask) => this.waits.add(ask),
+        changed: () => this.schedulePump(),
+      },
+      { executionId: execution.id, taskName: execution.task.name },
+    );
     this.outbox = new Outbox(
       this.recorded.lastSeq + 1,
       unsaved,

@@ -59,7 +59,7 @@ export class TaskRunner {
   ): Promise<Outcome> {
     const { execution } = attempt;
     const event: InvokeEvent = { name: 'conductor.invoke', payload: value };
-    return new Promise<Outcome>((resolve) => {
+    return new Promise<Outcome>((resolve, reject) => {
       let left = false;
       /** The handler is left behind: nothing refers to its promise any more, and what it still comes to is ignored. */
       const leave = (outcome: Outcome) => {
@@ -117,7 +117,8 @@ export class TaskRunner {
         .then(
           (value) => ended(() => this.returned(attempt, journal, task, value, policy)),
           (error: unknown) => ended(() => this.threw(attempt, journal, error, policy)),
-        );
+        )
+        .catch(reject);
     });
   }
 

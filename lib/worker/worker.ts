@@ -238,7 +238,7 @@ export class Worker {
     const task = queue.tasks.get(taskId)!;
     const attempt = new Attempt(
       { ...row, task: { id: taskId, name: task.name, queue: queue.name } },
-      {},
+      { owner: { executionId: row.id, taskName: task.name } },
     );
     this.attempts.set(`${row.id} ${row.token}`, attempt);
     this.running.set(queue.queueId, (this.running.get(queue.queueId) ?? 0) + 1);
