@@ -1,7 +1,6 @@
 import { validate as isUuid } from 'uuid';
 import { OptionReader } from '../common/option-reader.js';
-import { nameProblem } from '../contracts/task-name.js';
-import { statusCode } from '../execution/execution-status.js';
+import { shown } from '../common/shown.js';
 import type {
   InvokeArgs,
   PayloadOf,
@@ -26,6 +25,7 @@ import {
   InvokedExecution,
   type ResultOptions,
 } from './execution-handle.js';
+import { filterProblems, resumeProblems } from './filter-problems.js';
 import { newExecution } from './new-execution.js';
 import type { ResultWaiter } from './result-waiter.js';
 import type { ResumeFilter, Resumer } from './resumer.js';
@@ -95,6 +95,7 @@ export class Conductor {
     task: TaskContract | TaskRef,
     items: InvokeItem<unknown>[],
   ): Promise<InvokedExecution[]> {
+    checkItems(items);
     const executions = await Promise.all(
       items.map(({ payload, ...options }) => newExecution(task, payload, options)),
     );
@@ -183,38 +184,16 @@ function nameOf({ name, queue }: TaskContract | TaskRef): { name: string; queue:
   return { name, queue: queue ?? 'default' };
 }
 
+function checkItems(items: unknown): void {
+  const problems: string[] = [];
+  if (!Array.isArray(items))
+    problems.push(`the items must be an array of { payload, ...options }, and are ${shown(items)}`);
+  else items.forEach((item, index) => OptionReader.open(item, `item ${index}`, problems));
+  if (problems.length > 0) throw new InvalidInvokeError(problems);
+}
+
 function checkedId(id: string): string {
   if (!isUuid(id))
-    throw new InvalidInvokeError([
-      `${JSON.stringify(id)} is not the id of an execution: ids are UUIDs`,
-    ]);
+    throw new InvalidInvokeError([`${shown(id)} is not the id of an execution: ids are UUIDs`]);
   return id.toLowerCase();
-}
-
-function resumeProblems(filter: unknown): string[] {
-  const problems: string[] = [];
-  const reader = OptionReader.open(filter, 'what to resume', problems);
-  reader?.onlyKnown(['task', 'queue']);
-  for (const key of ['task', 'queue']) {
-    const problem = reader?.has(key) ? nameProblem(reader.given[key]) : undefined;
-    if (problem !== undefined) reader!.fail(key, problem);
-  }
-  return problems;
-}
-
-function filterProblems({ status, cursor, limit, since }: ExecutionFilter): string[] {
-  const problems = [status ?? []]
-    .flat()
-    .filter((name) => !Object.hasOwn(statusCode, name))
-    .map(
-      (name) =>
-        `status "${String(name)}" does not exist; there are ${Object.keys(statusCode).join(', ')}`,
-    );
-  if (cursor !== undefined && !isUuid(cursor))
-    problems.push('cursor must be the nextCursor of another page');
-  if (limit !== undefined && !(Number.isInteger(limit) && limit > 0))
-    problems.push('limit must be a positive integer');
-  if (since !== undefined && !(since instanceof Date && Number.isFinite(since.getTime())))
-    problems.push('since must be a valid Date');
-  return problems;
 }

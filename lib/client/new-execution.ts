@@ -1,6 +1,7 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import { v7 as orderedUuid, validate as isUuid } from 'uuid';
-import { parseDuration } from '../common/duration.js';
+import { durationProblem, parseDuration } from '../common/duration.js';
+import { OptionReader } from '../common/option-reader.js';
 import { isTaskContract } from '../contracts/define-task.js';
 import { parseWith, storedForm } from '../contracts/parse.js';
 import { nameProblem } from '../contracts/task-name.js';
@@ -10,8 +11,6 @@ import { PayloadInvalidError } from '../errors/payload-invalid.error.js';
 import { decode, encode } from '../execution/codec.js';
 import type { InvokeOptions } from '../interfaces/invoke-options.js';
 import type { NewExecution } from '../persistence/repositories/execution.repository.js';
-
-const known = ['id', 'delay', 'runAt', 'priority'];
 
 /** What a caller asked for, checked and ready to be written. Nothing has been written when this throws.
  *  @throws PayloadInvalidError, SerializationError, InvalidInvokeError */
@@ -67,27 +66,18 @@ function refProblems(ref: TaskContract | TaskRef): string[] {
   ];
 }
 
-function optionProblems(options: InvokeOptions): string[] {
-  const { id, delay, runAt, priority } = options;
-  const problems = Object.keys(options)
-    .filter((key) => !known.includes(key))
-    .map((key) => `unknown option "${key}"; known are ${known.join(', ')}`);
-  if (id !== undefined && !isUuid(id))
-    problems.push('id must be a UUID, such as crypto.randomUUID() gives');
-  if (delay !== undefined && parseDuration(delay) === undefined) {
-    problems.push(
-      `delay must be a number of milliseconds or a duration such as '10m', not ${JSON.stringify(delay)}`,
-    );
-  }
-  if (runAt !== undefined && !(runAt instanceof Date && Number.isFinite(runAt.getTime())))
-    problems.push('runAt must be a valid Date');
-  if (delay !== undefined && runAt !== undefined)
+function optionProblems(options: unknown): string[] {
+  const problems: string[] = [];
+  const reader = OptionReader.open(options, '', problems);
+  if (reader === undefined) return problems;
+  reader.onlyKnown(['id', 'delay', 'runAt', 'priority']);
+  if (reader.has('id') && !isUuid(reader.given.id))
+    reader.fail('id', 'must be a UUID, such as crypto.randomUUID() gives');
+  const delayProblem = reader.has('delay') ? durationProblem(reader.given.delay) : undefined;
+  if (delayProblem !== undefined) problems.push(`delay: ${delayProblem}`);
+  reader.date('runAt');
+  if (reader.has('delay') && reader.has('runAt'))
     problems.push('delay and runAt exclude each other');
-  if (
-    priority !== undefined &&
-    !(Number.isInteger(priority) && priority >= -32768 && priority <= 32767)
-  ) {
-    problems.push('priority must be an integer from -32768 to 32767');
-  }
+  reader.integer('priority', -32_768, 32_767);
   return problems;
 }

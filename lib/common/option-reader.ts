@@ -3,6 +3,9 @@ import { closest } from './edit-distance.js';
 import { shown } from './shown.js';
 import { renderPath } from './value-path.js';
 
+/** Postgres begins in 4713 BC; JavaScript earlier. */
+const EARLIEST_MS = Date.UTC(-4_712, 0, 1);
+
 /** Reads options whose types cannot be trusted. Every reading returns a checked value or undefined, and notes what is wrong, so
  *  that all problems of all options come out together. An option that is undefined is one that was not given. */
 export class OptionReader {
@@ -85,6 +88,14 @@ export class OptionReader {
     if (ms >= parseDuration(min)! && (max === undefined || ms <= parseDuration(max)!)) return ms;
     const bounds = max === undefined ? `at least ${min}` : `from ${min} to ${max}`;
     return this.fail(key, `must be ${bounds}, and is ${shown(value)}`);
+  }
+
+  /** An instant that Postgres can store as well. */
+  date(key: string): Date | undefined {
+    const value = this.given[key];
+    if (value === undefined) return undefined;
+    if (value instanceof Date && value.getTime() >= EARLIEST_MS) return value;
+    return this.fail(key, `must be a valid Date, and is ${shown(value)}`);
   }
 
   boolean(key: string): boolean | undefined {

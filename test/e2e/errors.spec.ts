@@ -154,6 +154,50 @@ describe('what goes wrong', () => {
   });
 });
 
+describe('calls without types', () => {
+  const { start } = testApps();
+
+  it('are refused with a typed error that names what is wrong, and write nothing', async () => {
+    @Injectable()
+    class Tasks {
+      @Task('job')
+      job() {
+        return 1;
+      }
+    }
+    const { conductor } = await start({ providers: [Tasks] });
+    const job = { name: 'job' };
+    const untyped = conductor as unknown as Record<
+      'invoke' | 'invokeMany' | 'list' | 'get',
+      (...args: unknown[]) => Promise<unknown>
+    >;
+    const calls: [keyof typeof untyped, unknown[], string][] = [
+      ['invoke', [job, 1, null], 'the options must be an object, and is null'],
+      ['invoke', [job, 1, 5], 'the options must be an object, and is 5'],
+      ['invoke', [job, 1, { delay: 10n }], 'delay: 10 is not a duration'],
+      ['invoke', [job, 1, { runAt: new Date(-8.64e15) }], 'runAt must be a valid Date'],
+      ['invoke', [job, 1, { dely: 1 }], 'did you mean delay?'],
+      ['invokeMany', [job, null], 'the items must be an array'],
+      ['invokeMany', [job, 'ab'], 'the items must be an array'],
+      ['invokeMany', [job, [{ payload: 1 }, null]], 'item 1 must be an object, and is null'],
+      ['invokeMany', [job, [1]], 'item 0 must be an object, and is 1'],
+      ['list', [null], 'the filter must be an object'],
+      ['list', [{ foo: 1 }], 'foo'],
+      ['list', [{ queue: 'a\0' }], 'queue'],
+      ['list', [{ limit: 0 }], 'limit'],
+      ['list', [{ since: new Date(-8.64e15) }], 'since must be a valid Date'],
+      ['list', [{ status: 'done' }], '"done" does not exist'],
+      ['get', [10n], '10 is not the id of an execution'],
+    ];
+    for (const [method, args, text] of calls) {
+      const error = await untyped[method](...args).catch((caught: unknown) => caught);
+      expect(error).toBeInstanceOf(InvalidInvokeError);
+      expect((error as Error).message).toContain(text);
+    }
+    await expect(conductor.list()).resolves.toMatchObject({ items: [] });
+  });
+});
+
 describe('the orchestrator, in haste', () => {
   const { start } = testApps();
 
