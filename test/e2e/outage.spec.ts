@@ -51,7 +51,7 @@ describe('an outage of the database', () => {
     const app = await startApp({ url: postgres.url, providers: [Tasks] });
     try {
       const running = await app.conductor.invoke({ name: 'through' });
-      const waiting = await app.conductor.invoke({ name: 'quick' }, 0, { delay: '1s' });
+      const waiting = await app.conductor.invoke({ name: 'quick' }, 0, { delay: '5s' }); // not before the database has gone
       await gate.reached;
       await postgres.stop();
       const refused = app.conductor.invoke({ name: 'quick' }).catch((error: unknown) => error);
