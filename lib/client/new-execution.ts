@@ -32,6 +32,10 @@ export async function newExecution(
     priority: options.priority,
     runAt: options.runAt,
     delayMs: parseDuration(options.delay),
+    expireAfterMs: parseDuration(options.expireAfter),
+    ...(options.deadline instanceof Date
+      ? { deadline: options.deadline }
+      : { deadlineMs: parseDuration(options.deadline) }),
   };
 }
 
@@ -70,7 +74,7 @@ function optionProblems(options: unknown): string[] {
   const problems: string[] = [];
   const reader = OptionReader.open(options, '', problems);
   if (reader === undefined) return problems;
-  reader.onlyKnown(['id', 'delay', 'runAt', 'priority']);
+  reader.onlyKnown(['id', 'delay', 'runAt', 'priority', 'expireAfter', 'deadline']);
   if (reader.has('id') && !isUuid(reader.given.id))
     reader.fail('id', 'must be a UUID, such as crypto.randomUUID() gives');
   const delayProblem = reader.has('delay') ? durationProblem(reader.given.delay) : undefined;
@@ -78,6 +82,9 @@ function optionProblems(options: unknown): string[] {
   reader.date('runAt');
   if (reader.has('delay') && reader.has('runAt'))
     problems.push('delay and runAt exclude each other');
+  reader.duration('expireAfter', '1ms');
+  if (reader.given.deadline instanceof Date) reader.date('deadline');
+  else reader.duration('deadline', '1ms');
   reader.integer('priority', -32_768, 32_767);
   return problems;
 }

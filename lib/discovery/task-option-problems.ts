@@ -9,12 +9,24 @@ export function taskOptionProblems(options: unknown, where: string): string[] {
   const problems: string[] = [];
   const task = OptionReader.open(options, where, problems);
   if (task === undefined) return problems;
-  task.onlyKnown(['queue', 'retry', 'timeout', 'priority', 'maxLosses', 'version', 'params']);
+  task.onlyKnown([
+    'queue',
+    'retry',
+    'timeout',
+    'expireAfter',
+    'deadline',
+    'priority',
+    'maxLosses',
+    'version',
+    'params',
+  ]);
   const { queue, retry, maxLosses } = task.given;
   const queueProblem = queue === undefined ? undefined : nameProblem(queue);
   if (queueProblem !== undefined) task.fail('queue', queueProblem);
   if (retry !== undefined) problems.push(...retryOptionProblems(retry, task.at('retry')));
   task.duration('timeout', '1ms', LONGEST_TIMEOUT);
+  task.duration('expireAfter', '1ms');
+  task.duration('deadline', '1ms');
   task.integer('priority', -32_768, 32_767);
   if (maxLosses !== false) task.integer('maxLosses', 1, 32_767, 'or false, for no limit');
   task.integer('version', 0, 2_147_483_647);

@@ -16,6 +16,8 @@ export interface ClaimedExecution {
   priority: number;
   /** When it was claimed, by the database's clock: ms since 1970. */
   claimedAt: number;
+  /** Until its deadline, from then. */
+  deadlineInMs?: number;
   /** JSON text. */
   payload: string;
   records: StepRecord[];

@@ -11,13 +11,14 @@ type Event =
   | 'loseForGood'
   | 'diverge'
   | 'offer'
+  | 'overdue'
   | 'resume';
 
 export type TransitionTable = Record<ExecutionStatus, Partial<Record<Event, ExecutionStatus>>>;
 
 /** Every change of status there is. SQL and docs are tested against it; an end absorbs, so it has no way out. */
 export const transitions = {
-  pending: { claim: 'running' },
+  pending: { claim: 'running', overdue: 'failed' },
   running: {
     succeed: 'completed',
     retry: 'pending',
@@ -29,9 +30,9 @@ export const transitions = {
     diverge: 'blocked',
   },
   // a suspended row is claimed as it is once its wait is over: waking it first would be one more write a wait
-  suspended: { claim: 'running' },
+  suspended: { claim: 'running', overdue: 'failed' },
   // offered to a worker other than the one whose code it did not fit, which claims it as it is
-  blocked: { resume: 'pending', offer: 'running' },
+  blocked: { resume: 'pending', offer: 'running', overdue: 'failed' },
   completed: {},
   failed: {},
   cancelled: {},

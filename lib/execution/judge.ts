@@ -1,3 +1,4 @@
+import type { DeadlineExceededError } from '../errors/deadline-exceeded.error.js';
 import type { NonRetryableError } from '../errors/non-retryable.error.js';
 import type { PayloadInvalidError } from '../errors/payload-invalid.error.js';
 import type { SerializationError } from '../errors/serialization.error.js';
@@ -31,7 +32,10 @@ const finalCodes: readonly unknown[] = [
   'CONDUCTOR_NON_RETRYABLE',
   'CONDUCTOR_PAYLOAD_INVALID',
   'CONDUCTOR_SERIALIZATION',
-] satisfies (NonRetryableError | PayloadInvalidError | SerializationError)['code'][];
+  'CONDUCTOR_DEADLINE',
+] satisfies (
+  DeadlineExceededError | NonRetryableError | PayloadInvalidError | SerializationError
+)['code'][];
 
 /** By code and not by class: a step's error that is given back from the record is an Error with that code, and `instanceof`
  *  itself throws for a revoked Proxy. */

@@ -9,6 +9,10 @@ export interface InvokeOptions {
   runAt?: Date;
   /** Higher runs first, -32768 to 32767. Default: the task's own priority, else 0. */
   priority?: number;
+  /** In place of the task's own `expireAfter`. */
+  expireAfter?: Duration;
+  /** In place of the task's own `deadline`: a duration from the time at which it may start, or an instant. */
+  deadline?: Duration | Date;
 }
 
 /** One item of `invokeMany`. */

@@ -11,6 +11,12 @@ export interface TaskOptions {
    *  are refused, and the attempt has failed with an AttemptTimeoutError: as soon as the handler has ended, or 5 s later,
    *  when it is left behind and whatever it still does is ignored. Default: the module's `defaults.timeout`, else no limit. */
   timeout?: Duration;
+  /** How long after the time at which it may start an execution may be started at all; then it fails with an ExpiredError.
+   *  An execution that was started once does not expire. Default: never. */
+  expireAfter?: Duration;
+  /** How long after the time at which it may start the whole execution may take, waits and retries included; then it fails with
+   *  a DeadlineExceededError: at once while it waits, as with `timeout` while it runs. Default: for ever. */
+  deadline?: Duration;
   /** Priority of an execution whose invoke names none: higher runs first, -32768 to 32767. Default 0. */
   priority?: number;
   /** How many times its process may vanish under a started execution before it ends as `WORKER_LOST`; `false`: never. Default 3. */

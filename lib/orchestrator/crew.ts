@@ -48,8 +48,14 @@ export class Crew {
       () => this.stopping,
     );
     this.worker = new Worker(executions, runner, this.completer, this.log, clock);
-    this.heartbeat = new Heartbeat(workers, this.worker, this.log, clock, options.lease, () =>
-      this.enlist(),
+    this.heartbeat = new Heartbeat(
+      workers,
+      executions,
+      this.worker,
+      this.log,
+      clock,
+      options.lease,
+      () => this.enlist(),
     );
   }
 

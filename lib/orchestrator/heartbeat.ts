@@ -1,8 +1,10 @@
 import type { Clock, Timer } from '../common/clock.js';
 import { Loop } from '../common/loop.js';
+import type { ExecutionRepository } from '../persistence/repositories/execution.repository.js';
 import type { Fence, WorkerRepository } from '../persistence/repositories/worker.repository.js';
 import type { WorkerLog } from '../worker/worker-log.js';
 import type { Worker } from '../worker/worker.js';
+import { endOverdue } from './duties/overdue.js';
 import { recoverLapsed } from './duties/recovery.js';
 
 /** The longest time between two beats. A beat is also the poll that finds work no hint announced. */
@@ -23,9 +25,11 @@ export class Heartbeat {
   private fenceTimer?: Timer;
   private suspects = new Set<string>();
   private recovering?: Promise<void>;
+  private endingOverdue?: Promise<void>;
 
   constructor(
     private readonly workers: WorkerRepository,
+    private readonly executions: ExecutionRepository,
     private readonly worker: Worker,
     private readonly log: WorkerLog,
     private readonly clock: Clock,
@@ -57,7 +61,7 @@ export class Heartbeat {
   async stop(): Promise<void> {
     this.clock.stopTimer(this.fenceTimer);
     await this.loop.stop();
-    await this.recovering;
+    await Promise.all([this.recovering, this.endingOverdue]);
     this.clock.stopTimer(this.fenceTimer);
   }
 
@@ -76,6 +80,7 @@ export class Heartbeat {
     if (reply.dueInMs !== undefined) this.worker.wakeIn(reply.dueInMs);
     await this.releaseOrphans(reply.orphans);
     if (reply.lapsed) this.recover();
+    if (reply.overdue) this.endOverdue();
   }
 
   /** Beside the beat and not within it: a long recovery must not cost this worker its own lease. */
@@ -83,6 +88,12 @@ export class Heartbeat {
     this.recovering ??= recoverLapsed(this.workers, this.workerId, this.log)
       .catch((error: unknown) => this.log.dutyFailed('Recovery', error))
       .finally(() => (this.recovering = undefined));
+  }
+
+  private endOverdue(): void {
+    this.endingOverdue ??= endOverdue(this.executions)
+      .catch((error: unknown) => this.log.dutyFailed('Ending what is overdue', error))
+      .finally(() => (this.endingOverdue = undefined));
   }
 
   /** The lease counts from before the beat was sent: the database took its time after that. */

@@ -11,6 +11,7 @@ import {
 import { ModuleRef } from '@nestjs/core';
 import { CLOCK, OPTIONS } from '../conductor.constants.js';
 import { atMost, type Clock, type Timer } from '../common/clock.js';
+import { parseDuration } from '../common/duration.js';
 import { deferred } from '../common/deferred.js';
 import { ResultWaiter } from '../client/result-waiter.js';
 import { assertSchemas } from '../contracts/assert-schemas.js';
@@ -228,12 +229,19 @@ export class Orchestrator
     this.warnOfUnserved(served);
     const ids = await this.tasks.resolve(served, REGISTER_PATIENCE_MS);
     await this.tasks.register(
-      served.map(({ options: { priority = 0, maxLosses = 3, version = 0 } }, index) => ({
-        taskId: ids[index]!.taskId,
-        priority,
-        maxLosses: maxLosses === false ? undefined : maxLosses,
-        version,
-      })),
+      served.map(
+        (
+          { options: { priority = 0, maxLosses = 3, expireAfter, deadline, version = 0 } },
+          index,
+        ) => ({
+          taskId: ids[index]!.taskId,
+          priority,
+          maxLosses: maxLosses === false ? undefined : maxLosses,
+          expireAfterMs: parseDuration(expireAfter),
+          deadlineMs: parseDuration(deadline),
+          version,
+        }),
+      ),
       REGISTER_PATIENCE_MS,
     );
     await this.executions.offerBlocked(

@@ -1,6 +1,7 @@
 import type { ClaimedExecution } from '../execution/claimed-execution.js';
 import type { ExecutionCell } from '../execution/current-execution.js';
 import type { AttemptTimeoutError } from '../errors/attempt-timeout.error.js';
+import type { DeadlineExceededError } from '../errors/deadline-exceeded.error.js';
 import { LeaseLostError } from '../errors/lease-lost.error.js';
 import type { StepJournal } from './step-journal.js';
 
@@ -11,7 +12,7 @@ export class Attempt {
   /** Why its signal was aborted: what its handler throws then is not its own failure. */
   interrupted?: 'shutdown' | 'lost' | 'timeout';
   /** What it has failed with, where that was its running time. */
-  timeout?: AttemptTimeoutError;
+  timeout?: AttemptTimeoutError | DeadlineExceededError;
 
   constructor(
     readonly execution: ClaimedExecution,
@@ -34,7 +35,7 @@ export class Attempt {
   }
 
   /** It has run for too long. */
-  expire(error: AttemptTimeoutError): void {
+  expire(error: AttemptTimeoutError | DeadlineExceededError): void {
     if (this.interrupted !== undefined) return;
     this.interrupted = 'timeout';
     this.timeout = error;

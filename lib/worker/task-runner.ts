@@ -1,8 +1,9 @@
 import type { Clock } from '../common/clock.js';
-import { parseDuration } from '../common/duration.js';
+import { LONGEST_TIMEOUT, parseDuration } from '../common/duration.js';
 import { fromStoredForm, parseWith, storedForm } from '../contracts/parse.js';
 import type { TaskDefinition } from '../discovery/task-definition.js';
 import { AttemptTimeoutError } from '../errors/attempt-timeout.error.js';
+import { DeadlineExceededError } from '../errors/deadline-exceeded.error.js';
 import { PayloadInvalidError } from '../errors/payload-invalid.error.js';
 import { ResultInvalidError } from '../errors/result-invalid.error.js';
 import { decode, decodeParsed, encode } from '../execution/codec.js';
@@ -24,6 +25,8 @@ import type { TaskLogs } from './task-logs.js';
 
 /** How long a handler whose time is over may take to end. Then the next attempt may start beside it, which the fence allows. */
 const TIMEOUT_GRACE_MS = 5_000;
+
+const LONGEST_TIMER_MS = parseDuration(LONGEST_TIMEOUT)!;
 
 /** Runs one attempt: from a claimed execution to an outcome. User code ends in a value here; nothing is thrown. */
 export class TaskRunner {
@@ -122,16 +125,22 @@ export class TaskRunner {
     });
   }
 
-  /** At the end of the task's time the attempt is told; a handler that has not ended a grace later is left behind. */
+  /** At the end of the task's time, or of the execution's, the attempt is told; a handler that has not ended a grace later is left behind. */
   private limit(
     attempt: Attempt,
     task: TaskDefinition,
-    leave: (error: AttemptTimeoutError) => void,
+    leave: (error: AttemptTimeoutError | DeadlineExceededError) => void,
   ): { stop(): void } {
-    const timeoutMs = parseDuration(task.options.timeout ?? this.defaults.timeout);
-    if (timeoutMs === undefined) return { stop: () => undefined };
-    let timer = this.clock.startTimer(timeoutMs, () => {
-      const error = new AttemptTimeoutError(attempt.execution.id, task.name, timeoutMs);
+    const { id, deadlineInMs = Infinity } = attempt.execution;
+    const timeoutMs = parseDuration(task.options.timeout ?? this.defaults.timeout) ?? Infinity;
+    const limitMs = Math.min(timeoutMs, deadlineInMs);
+    // a deadline beyond what a timer holds comes in a later activation, or is found at rest
+    if (limitMs > LONGEST_TIMER_MS) return { stop: () => undefined };
+    let timer = this.clock.startTimer(limitMs, () => {
+      const error =
+        deadlineInMs <= timeoutMs
+          ? new DeadlineExceededError(id)
+          : new AttemptTimeoutError(id, task.name, timeoutMs);
       attempt.expire(error);
       timer = this.clock.startTimer(TIMEOUT_GRACE_MS, () => {
         if (attempt.interrupted === 'timeout') leave(error);

@@ -32,6 +32,9 @@ const ALONE_PATIENCE_MS = 5_000;
 /** Before the next claim when something is due and none of it could be had: others are taking it. */
 const CONTENDED_PAUSE_MS = 10;
 
+/** Rows of one statement that ends what is overdue. */
+const OVERDUE_LIMIT = 500;
+
 const FIRST_BACKOFF_MS = 50;
 const LONGEST_BACKOFF_MS = 5_000;
 
@@ -198,7 +201,18 @@ export class Worker {
     // still ours, the heartbeat finds them
     if (!this.held || (this.workerId !== undefined && this.workerId !== workerId)) return;
     for (const row of reply.executions) this.begin(row);
+    if (reply.overdue) await this.endOverdue();
     this.planNext(reply, requests);
+  }
+
+  /** They stand before what can be claimed, so they are not left to the next heartbeat. */
+  private async endOverdue(): Promise<void> {
+    try {
+      await this.executions.endOverdue(OVERDUE_LIMIT);
+      this.wake();
+    } catch (error) {
+      this.claimFailed(error);
+    }
   }
 
   private freeSlots(): { queueId: number; slots: number; taskIds: number[] }[] {

@@ -175,6 +175,7 @@ describe('a claim', () => {
     await expect(db.claim(dead, [task])).resolves.toEqual({
       executions: [],
       dueInMs: undefined,
+      overdue: false,
       dead: true,
     });
     await expect(db.claim(dead + 1_000, [task])).resolves.toMatchObject({ dead: true });

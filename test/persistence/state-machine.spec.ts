@@ -68,6 +68,11 @@ describe('the statements follow the table of transitions', () => {
       await db.test.query(`update conductor.run set run_at = run_at + interval '1 h'`);
       await db.claimOffers(other, task);
     },
+    overdue: async ({ id }) => {
+      await db.test.query('update conductor.run set deadline_at = run_at where id = $1', [id]);
+      await db.clock.advance(5);
+      await db.executions.endOverdue(10);
+    },
     lose,
     loseForGood: async ({ id }) => {
       await db.test.query(`update conductor.run set alone = true where id = $1`, [id]);

@@ -3,6 +3,7 @@ import { offerBlocked, resume } from '../sql/blocked.js';
 import { claim, startAlone } from '../sql/claim.js';
 import { clock } from '../sql/clock.js';
 import { enqueue } from '../sql/enqueue.js';
+import { endOverdue } from '../sql/overdue.js';
 import { nextDue, nextLane } from '../sql/ready.js';
 import { recover } from '../sql/recover.js';
 import { runnable } from '../sql/runnable.js';
@@ -42,6 +43,7 @@ const functions = [
   runnable,
   offerBlocked,
   resume,
+  endOverdue,
 ];
 
 export class Initial1764000000000 implements MigrationInterface {

@@ -24,6 +24,8 @@ import { OutcomeEntity } from '../entities/outcome.entity.js';
 import { RunEntity } from '../entities/run.entity.js';
 import { StepEntity } from '../entities/step.entity.js';
 
+const outsideCodes = ['WORKER_LOST', 'CONDUCTOR_EXPIRED', 'CONDUCTOR_DEADLINE'];
+
 const PAGE = 50;
 const LARGEST_PAGE = 1_000;
 
@@ -190,6 +192,11 @@ export class ExecutionReader {
   }
 }
 
+/** Its process vanished, or its time was over while it waited. Of a handler that ran out of time the settle counts the failure. */
+function endedFromOutside(error: SerializedError | null | undefined): boolean {
+  return error?.stack === undefined && outsideCodes.includes(error?.code ?? '');
+}
+
 function hasFailed({ run }: ExecutionEntity): boolean {
   return !!run && (run.failures > 0 || run.losses > 0 || run.status === statusCode.blocked);
 }
@@ -218,8 +225,8 @@ function view(execution: ExecutionEntity, lastFailure: SerializedError | undefin
     task: execution.task.name,
     queue: execution.task.queue.name,
     status,
-    // a failed one has its last attempt among its failures, unless that was lost with its process
-    attempt: state.failures + (status === 'failed' && error?.code !== 'WORKER_LOST' ? 0 : 1),
+    // a failed one has its last attempt among its failures, unless it was ended from outside
+    attempt: state.failures + (status === 'failed' && !endedFromOutside(error) ? 0 : 1),
     losses: state.losses,
     priority: execution.priority,
     createdAt: execution.createdAt,

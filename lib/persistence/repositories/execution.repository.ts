@@ -10,6 +10,7 @@ import type { Database } from '../database.js';
 import { offerBlocked, resume } from '../sql/blocked.js';
 import { claim, claimRow, startAlone } from '../sql/claim.js';
 import { enqueue, enqueueCode } from '../sql/enqueue.js';
+import { endOverdue } from '../sql/overdue.js';
 import { settle } from '../sql/settle.js';
 import { suspend, suspendCode } from '../sql/suspend.js';
 import { parseMemo } from './memo.js';
@@ -22,6 +23,10 @@ export interface NewExecution {
   priority?: number;
   runAt?: Date;
   delayMs?: number;
+  /** Both from the time at which it may start. */
+  expireAfterMs?: number;
+  deadlineMs?: number;
+  deadline?: Date;
   /** JSON text. */
   payload: string;
 }
@@ -44,6 +49,8 @@ export interface ClaimReply {
   executions: ClaimRow[];
   /** Until something else can be claimed in the queues that were not filled; undefined: nothing waits. */
   dueInMs?: number;
+  /** Some were passed over because their time is over: `endOverdue` ends them. */
+  overdue: boolean;
   /** This worker was reaped and claimed nothing. */
   dead: boolean;
 }
@@ -80,6 +87,7 @@ interface ClaimedRow {
   alone: boolean;
   priority: number;
   claimed_at: number;
+  deadline_in_ms: number | null;
   /** Its place in the order of the claim. */
   place: number;
   payload: string;
@@ -118,6 +126,9 @@ export class ExecutionRepository {
         items.map((item) => item.priority ?? null),
         items.map((item) => item.runAt ?? null),
         items.map((item) => item.delayMs ?? null),
+        items.map((item) => item.expireAfterMs ?? null),
+        items.map((item) => item.deadlineMs ?? null),
+        items.map((item) => item.deadline ?? null),
         items.map((item) => item.payload),
         channels,
       ],
@@ -157,10 +168,12 @@ export class ExecutionRepository {
         alone: row.alone,
         priority: row.priority,
         claimedAt: row.claimed_at,
+        deadlineInMs: row.deadline_in_ms ?? undefined,
         payload: row.payload,
         records: parseMemo(row.memo),
       })),
       dueInMs: rows.find((row) => row.kind === claimRow.due)?.due_in_ms ?? undefined,
+      overdue: rows.some((row) => row.kind === claimRow.overdue),
       dead: rows.some((row) => row.kind === claimRow.dead),
     };
   }
@@ -173,6 +186,15 @@ export class ExecutionRepository {
       goOn,
     );
     return rows.length > 0;
+  }
+
+  /** Ends what waits although its time is over. @returns how many */
+  async endOverdue(limit: number): Promise<number> {
+    const [row] = await this.database.statement.run<{ end_overdue: number }>(
+      endOverdue.call(this.database.schema),
+      [limit],
+    );
+    return row!.end_overdue;
   }
 
   /** Offers what is blocked of these tasks at once, for a worker that boots. */

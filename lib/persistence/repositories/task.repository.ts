@@ -16,6 +16,8 @@ export interface TaskSettings {
   priority: number;
   /** undefined: never ended by losses. */
   maxLosses?: number;
+  expireAfterMs?: number;
+  deadlineMs?: number;
   version: number;
 }
 
@@ -60,6 +62,8 @@ export class TaskRepository {
         settings.map((task) => task.taskId),
         settings.map((task) => task.priority),
         settings.map((task) => task.maxLosses ?? null),
+        settings.map((task) => task.expireAfterMs ?? null),
+        settings.map((task) => task.deadlineMs ?? null),
         settings.map((task) => task.version),
       ],
       this.database.patience(patienceMs),

@@ -26,6 +26,8 @@ export interface Beat {
   shortestLeaseMs: number;
   /** Blocked executions are offered to this worker: its next claim may ask for them. */
   offers: boolean;
+  /** Something waits although its time is over. */
+  overdue: boolean;
   /** Rows that this worker owns and did not name. */
   orphans: Fence[];
 }
@@ -45,6 +47,7 @@ interface BeatRow {
   lapsed: boolean;
   shortest_lease_ms: number;
   offers: boolean;
+  overdue: boolean;
 }
 
 /** Rows of one recovery of one dead worker: bounded, so that the statement stays short. */
@@ -83,6 +86,7 @@ export class WorkerRepository {
       lapsed: alive.lapsed,
       shortestLeaseMs: alive.shortest_lease_ms,
       offers: alive.offers,
+      overdue: alive.overdue,
       orphans: rows
         .filter((row) => row.kind === beatRow.orphan)
         .map(({ id, token }) => ({ id, token })),

@@ -1,11 +1,13 @@
 import { statusCode as status } from '../../execution/execution-status.js';
 import { memo } from './memo.js';
 import { offered } from './blocked.js';
+import { isOverdue } from './overdue.js';
 import { ready, waitsAlone } from './ready.js';
 import { sqlFunction } from './sql-function.js';
 
-/** What a returned row says. `due`: how long until something else can be claimed. `dead`: this worker was reaped. */
-export const claimRow = { claimed: 0, due: 1, dead: 2 } as const;
+/** What a returned row says. `due`: how long until something else can be claimed. `dead`: this worker was reaped.
+ *  `overdue`: some were not claimed because their time is over; end_overdue ends them. */
+export const claimRow = { claimed: 0, due: 1, dead: 2, overdue: 3 } as const;
 
 const inLane = (alias: string) =>
   `${ready(alias)} and ${alias}.priority = lane_priority and ${alias}.status = lane_status and ${alias}.run_at <= ts`;
@@ -34,7 +36,7 @@ export const claim = sqlFunction({
     'p_offers boolean',
   ],
   returns: `table(kind int, id uuid, task_id int, failures smallint, losses smallint, claims int, alone boolean, priority smallint,
-    claimed_at double precision, place int, payload text, memo text, due_in_ms double precision)`,
+    claimed_at double precision, deadline_in_ms double precision, place int, payload text, memo text, due_in_ms double precision)`,
   body: (s) => `
 declare
   ts timestamptz := ${s}.clock();
@@ -46,6 +48,7 @@ declare
   ids uuid[] := '{}';
   unfilled int[] := '{}';
   due timestamptz;
+  claimed_count int;
 begin
   perform 1 from ${s}.worker w where w.id = p_worker and not w.dead for key share;
   if not found then
@@ -118,14 +121,20 @@ begin
         update ${s}.run r
         set status = ${status.running}, token = p_token, worker_id = p_worker, claims = r.claims + 1,
             started = not r.alone, started_at = coalesce(r.started_at, ts), blocked_by = null, offer_at = null,
-            offers = case r.status when ${status.blocked} then r.offers end
-        where r.id = any(ids)
-        returning r.id, r.task_id, r.failures, r.losses, r.claims, r.alone, r.priority)
-      select ${claimRow.claimed}, c.id, c.task_id, c.failures, c.losses, c.claims, c.alone, c.priority, (extract(epoch from ts) * 1000)::double precision, o.place::int, e.payload::text,
+            expires_at = null, offers = case r.status when ${status.blocked} then r.offers end
+        where r.id = any(ids) and (${isOverdue('r')}) is not true
+        returning r.id, r.task_id, r.failures, r.losses, r.claims, r.alone, r.priority, r.deadline_at)
+      select ${claimRow.claimed}, c.id, c.task_id, c.failures, c.losses, c.claims, c.alone, c.priority, (extract(epoch from ts) * 1000)::double precision,
+             (extract(epoch from c.deadline_at - ts) * 1000)::double precision, o.place::int, e.payload::text,
              case when c.claims > 1 then ${memo(s, 'c.id')} end, null::double precision
       from claimed c
       join ${s}.execution e on e.id = c.id
       join unnest(ids) with ordinality o(id, place) on o.id = c.id;
+    get diagnostics claimed_count = row_count;
+    if claimed_count < cardinality(ids) then
+      kind := ${claimRow.overdue};
+      return next;
+    end if;
   end if;
 
   -- after the update: what was just claimed is not due any more

@@ -15,6 +15,9 @@ export const enqueue = sqlFunction({
     'p_priorities smallint[]',
     'p_run_at timestamptz[]',
     'p_delays_ms bigint[]',
+    'p_expire_ms bigint[]',
+    'p_deadlines_ms bigint[]',
+    'p_deadlines timestamptz[]',
     'p_payloads text[]',
     'p_notify text[]',
   ],
@@ -25,9 +28,10 @@ declare
   made uuid[];
 begin
   with asked as materialized (
-    select distinct on (x.id) x.id, x.task_id, x.run_at, x.delay_ms, x.payload, coalesce(x.priority, t.priority) as priority
-    from unnest(p_ids, p_tasks, p_priorities, p_run_at, p_delays_ms, p_payloads) with ordinality
-         x(id, task_id, priority, run_at, delay_ms, payload, n)
+    select distinct on (x.id) x.id, x.task_id, coalesce(x.run_at, ts + x.delay_ms * interval '1 ms', ts) as run_at, x.payload, coalesce(x.priority, t.priority) as priority,
+           coalesce(x.expire_ms, t.expire_after_ms) as expire_ms, coalesce(x.deadline_ms, t.deadline_ms) as deadline_ms, x.deadline
+    from unnest(p_ids, p_tasks, p_priorities, p_run_at, p_delays_ms, p_expire_ms, p_deadlines_ms, p_deadlines, p_payloads) with ordinality
+         x(id, task_id, priority, run_at, delay_ms, expire_ms, deadline_ms, deadline, payload, n)
     join ${s}.task t on t.id = x.task_id
     order by x.id, x.n),
   accepted as (
@@ -36,8 +40,9 @@ begin
     on conflict (id) do nothing
     returning id),
   ready as (
-    insert into ${s}.run (id, run_at, task_id, priority, status)
-    select a.id, coalesce(a.run_at, ts + a.delay_ms * interval '1 ms', ts), a.task_id, a.priority, ${status.pending}
+    insert into ${s}.run (id, run_at, task_id, priority, status, expires_at, deadline_at)
+    select a.id, a.run_at, a.task_id, a.priority, ${status.pending}, a.run_at + a.expire_ms * interval '1 ms',
+           coalesce(a.deadline, a.run_at + a.deadline_ms * interval '1 ms')
     from accepted e join asked a on a.id = e.id
     returning id)
   select array_agg(r.id) into made from ready r;

@@ -19,6 +19,8 @@ export const tables = (s: string): string[] => [
      name text not null,
      priority smallint not null default 0,
      max_losses int default 3,
+     expire_after_ms bigint,
+     deadline_ms bigint,
      settings_version int,
      unique (queue_id, name))`,
 
@@ -36,6 +38,8 @@ export const tables = (s: string): string[] => [
      run_at timestamptz not null,
      started_at timestamptz,
      offer_at timestamptz,
+     expires_at timestamptz,
+     deadline_at timestamptz,
      task_id int not null,
      worker_id int,
      blocked_by int,
@@ -57,6 +61,8 @@ export const tables = (s: string): string[] => [
   `create index run_alone on ${s}.run (task_id, run_at) where status in (${status.pending}, ${status.suspended}) and alone`,
   `create index run_worker on ${s}.run (worker_id) where status = ${status.running}`,
   `create index run_blocked on ${s}.run (task_id, offer_at) where status = ${status.blocked}`,
+
+  `create index run_overdue on ${s}.run (least(expires_at, deadline_at)) where expires_at is not null or deadline_at is not null`,
 
   // the primary key is G2: a second outcome cannot be stored
   `create table ${s}.outcome (

@@ -22,13 +22,21 @@ end`,
 /** What a worker knows of its tasks, for clients and recovery. Of two deploys the higher version wins; of equals the last. */
 export const registerTasks = sqlFunction({
   name: 'register_tasks',
-  parameters: ['p_ids int[]', 'p_priorities smallint[]', 'p_max_losses int[]', 'p_versions int[]'],
+  parameters: [
+    'p_ids int[]',
+    'p_priorities smallint[]',
+    'p_max_losses int[]',
+    'p_expire_ms bigint[]',
+    'p_deadlines_ms bigint[]',
+    'p_versions int[]',
+  ],
   returns: 'setof int',
   language: 'sql',
   body: (s) => `
 update ${s}.task t
-set priority = x.priority, max_losses = x.max_losses, settings_version = x.version
-from (select y.* from unnest(p_ids, p_priorities, p_max_losses, p_versions) y(id, priority, max_losses, version)
+set priority = x.priority, max_losses = x.max_losses, expire_after_ms = x.expire_ms, deadline_ms = x.deadline_ms, settings_version = x.version
+from (select y.* from unnest(p_ids, p_priorities, p_max_losses, p_expire_ms, p_deadlines_ms, p_versions)
+        y(id, priority, max_losses, expire_ms, deadline_ms, version)
       join ${s}.task z on z.id = y.id order by y.id for update of z) x
 where t.id = x.id and coalesce(t.settings_version, x.version) <= x.version
 returning t.id`,

@@ -1,5 +1,6 @@
 import { statusCode as status } from '../../execution/execution-status.js';
 import { offered } from './blocked.js';
+import { overdueAtRest } from './overdue.js';
 import { sqlFunction } from './sql-function.js';
 
 /** A newcomer inherits how long the database is known to have answered from whoever has been beating all the while. Without
@@ -30,16 +31,16 @@ export const beatRow = { alive: 0, orphan: 1 } as const;
 /** Renews the lease and tells everything a worker has to know once a beat, in one round trip. An UPDATE that must hit a
  *  live row, never an upsert: no row returned means that this worker was reaped and must begin anew.
  *
- *  `alive` bears how long it is until something can be claimed and whether a worker's lease has lapsed, and whether blocked
- *  executions are offered to it. Each `orphan` is a
+ *  `alive` bears how long it is until something can be claimed and whether a worker's lease has lapsed, whether blocked
+ *  executions are offered to it, and whether something waits although its time is over. Each `orphan` is a
  *  row that this worker owns without knowing it, as after a claim whose reply was lost. A gap of more than half of
  *  anybody's lease between two beats starts `steady_since` anew (see recover): whoever beats more seldom cannot witness that
  *  the database answered that worker. So all beat as often as the shortest lease asks for, which is told as well. */
 export const heartbeat = sqlFunction({
   name: 'heartbeat',
   parameters: ['p_worker int', 'p_tasks int[]', 'p_ids uuid[]', 'p_tokens uuid[]'],
-  returns:
-    'table(kind int, id uuid, token uuid, due_in_ms double precision, lapsed boolean, shortest_lease_ms int, offers boolean)',
+  returns: `table(kind int, id uuid, token uuid, due_in_ms double precision, lapsed boolean, shortest_lease_ms int, offers boolean,
+      overdue boolean)`,
   body: (s) => `
 #variable_conflict use_column
 declare
@@ -57,9 +58,10 @@ begin
     select ${beatRow.alive}, null::uuid, null::uuid, extract(epoch from ${s}.next_due(p_tasks) - ts)::double precision * 1000,
            exists (select 1 from ${s}.worker w where w.id <> p_worker and (w.dead or w.beat_at < ts - w.lease_ms * interval '1 ms')),
            shortest,
-           exists (select 1 from ${s}.run x where x.task_id = any(p_tasks) and ${offered('x')})
+           exists (select 1 from ${s}.run x where x.task_id = any(p_tasks) and ${offered('x')}),
+           exists (select 1 from ${s}.run x where ${overdueAtRest('x')})
     union all
-    select ${beatRow.orphan}, r.id, r.token, null, null, null, null
+    select ${beatRow.orphan}, r.id, r.token, null, null, null, null, null
     from ${s}.run r
     where r.worker_id = p_worker and r.status = ${status.running}
       and not exists (select 1 from unnest(p_ids, p_tokens) k(id, token) where k.id = r.id and k.token = r.token);

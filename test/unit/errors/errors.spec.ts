@@ -4,6 +4,7 @@ import { ConductorError } from '../../../lib/errors/conductor.error.js';
 import { ConductorStoppedError } from '../../../lib/errors/conductor-stopped.error.js';
 import { DatabaseError } from '../../../lib/errors/database.error.js';
 import { DatabaseUnavailableError } from '../../../lib/errors/database-unavailable.error.js';
+import { DeadlineExceededError } from '../../../lib/errors/deadline-exceeded.error.js';
 import { DivergenceError } from '../../../lib/errors/divergence.error.js';
 import { DuplicateStepError } from '../../../lib/errors/duplicate-step.error.js';
 import { DuplicateTaskError } from '../../../lib/errors/duplicate-task.error.js';
@@ -11,6 +12,7 @@ import { ExecutionCancelledError } from '../../../lib/errors/execution-cancelled
 import { ExecutionClosedError } from '../../../lib/errors/execution-closed.error.js';
 import { ExecutionFailedError } from '../../../lib/errors/execution-failed.error.js';
 import { ExecutionIdConflictError } from '../../../lib/errors/execution-id-conflict.error.js';
+import { ExpiredError } from '../../../lib/errors/expired.error.js';
 import { InsideStepError } from '../../../lib/errors/inside-step.error.js';
 import { InvalidInvokeError } from '../../../lib/errors/invalid-invoke.error.js';
 import { InvalidStepError } from '../../../lib/errors/invalid-step.error.js';
@@ -40,6 +42,8 @@ const errors: [ConductorError, string, string[]][] = [
     'CONDUCTOR_ATTEMPT_TIMEOUT',
     [id, 'shop.ship', '250 ms', 'ctx.signal'],
   ],
+  [new DeadlineExceededError(id), 'CONDUCTOR_DEADLINE', [id, 'deadline']],
+  [new ExpiredError(id), 'CONDUCTOR_EXPIRED', [id, 'expireAfter']],
   [
     new StepTimeoutError('reserve', 250),
     'CONDUCTOR_STEP_TIMEOUT',
