@@ -1,0 +1,157 @@
+/** A guard, and what the code looks like without it. */
+export interface Mutant {
+  guard: string;
+  file: string;
+  /** Stands in the file exactly once. */
+  code: string;
+  without: string;
+  /** Where the tests are that have to notice. */
+  tests: string[];
+}
+
+const sql = (name: string) => `lib/persistence/sql/${name}.ts`;
+const persistence = (name: string) => `test/persistence/${name}.spec.ts`;
+
+export const mutants: Mutant[] = [
+  {
+    guard: 'settle: the token',
+    file: sql('settle'),
+    code: 'on r.id = a.id and r.token = a.token and r.status',
+    without: 'on r.id = a.id and r.status',
+    tests: [persistence('fence')],
+  },
+  {
+    guard: 'settle: what somebody else has locked is skipped',
+    file: sql('settle'),
+    code: 'order by r.id for update of r skip locked),',
+    without: 'order by r.id for update of r),',
+    tests: [persistence('fence')],
+  },
+  {
+    guard: 'settle: a failed attempt forgets its step errors',
+    file: sql('settle'),
+    code: 'where h.forget and h.outcome in',
+    without: 'where false and h.outcome in',
+    tests: [persistence('settle')],
+  },
+  {
+    guard: 'save-steps, suspend: the token',
+    file: sql('save-steps'),
+    code: 'on a.id = r.id and a.token = r.token\n',
+    without: 'on a.id = r.id\n',
+    tests: [persistence('fence')],
+  },
+  {
+    guard: 'suspend: a wait that is over parks nothing',
+    file: sql('suspend'),
+    code: 'and r.token = w.token and w.due_at > ts',
+    without: 'and r.token = w.token',
+    tests: [persistence('suspend')],
+  },
+  {
+    guard: 'claim: a reaped worker claims nothing',
+    file: sql('claim'),
+    code: 'where w.id = p_worker and not w.dead for key share',
+    without: 'where w.id = p_worker for key share',
+    tests: [persistence('claim-alone'), persistence('recover')],
+  },
+  {
+    guard: 'claim: the worker’s row is locked',
+    file: sql('claim'),
+    code: 'not w.dead for key share;',
+    without: 'not w.dead;',
+    tests: [persistence('recover-guards')],
+  },
+  {
+    guard: 'claim: what runs alone waits for an idle process',
+    file: sql('claim'),
+    code: "<= ts - p_alone_patience_ms * interval '1 ms'",
+    without: '<= ts',
+    tests: [persistence('claim-alone')],
+  },
+  {
+    guard: 'claim: the overdue are passed over',
+    file: sql('claim'),
+    code: " and (${isOverdue('r')}) is not true",
+    without: '',
+    tests: ['test/e2e/deadlines.spec.ts'],
+  },
+  {
+    guard: 'recovery: only by who has been steady for a lease',
+    file: sql('recover'),
+    code: "and me.steady_since <= ts - w.lease_ms * interval '1 ms'",
+    without: '',
+    tests: [persistence('recover'), persistence('recover-guards')],
+  },
+  {
+    guard: 'recovery: an announced stop is charged nothing',
+    file: sql('recover'),
+    code: 'case when l.started and not victim.stopping then 1',
+    without: 'case when l.started then 1',
+    tests: [persistence('recover')],
+  },
+  {
+    guard: 'recovery: only a loss while alone ends an execution',
+    file: sql('recover'),
+    code: 'where r.id = c.id and c.alone and c.charge and',
+    without: 'where r.id = c.id and c.charge and',
+    tests: [persistence('recover'), persistence('recover-guards')],
+  },
+  {
+    guard: 'heartbeat: never revives the dead',
+    file: sql('worker'),
+    code: '  where w.id = p_worker and not w.dead;',
+    without: '  where w.id = p_worker;',
+    tests: [persistence('heartbeat')],
+  },
+  {
+    guard: 'heartbeat: a gap starts steadiness anew',
+    file: sql('worker'),
+    code: "case when ts - w.beat_at > shortest * interval '0.5 ms' then ts else w.steady_since end",
+    without: 'w.steady_since',
+    tests: [persistence('heartbeat'), persistence('recover-guards')],
+  },
+  {
+    guard: 'signing off: waits for a claim in flight',
+    file: sql('worker'),
+    code: 'perform 1 from ${s}.worker w where w.id = p_worker for update;',
+    without: '',
+    tests: [persistence('claim')],
+  },
+  {
+    guard: 'blocked: not offered to the worker it did not fit',
+    file: sql('blocked'),
+    code: ' and ${alias}.blocked_by <> p_worker',
+    without: '',
+    tests: [persistence('offers')],
+  },
+  {
+    guard: 'the cap of attempts',
+    file: 'lib/execution/judge.ts',
+    code: 'failures >= policy.maxAttempts || ',
+    without: '',
+    tests: ['test/e2e/execution.spec.ts'],
+  },
+  {
+    guard: 'replay: recorded outcomes one per drained microtask queue',
+    file: 'lib/worker/step-journal.ts',
+    code: '    delivery();\n    this.schedulePump();',
+    without: '    delivery();\n    this.pump();',
+    tests: ['test/e2e/replay.spec.ts'],
+  },
+  {
+    guard: 'replay: no body starts while a recorded outcome is unasked',
+    file: 'lib/worker/step-journal.ts',
+    code: 'if (ask === undefined) return this.awaitTheUnasked();',
+    without:
+      'if (ask === undefined) { if (!this.ports.stopping()) this.bodies.start(); return this.awaitTheUnasked(); }',
+    tests: ['test/e2e/blocked.spec.ts'],
+  },
+  {
+    guard: 'one write in flight an execution',
+    file: 'lib/worker/outbox.ts',
+    code: '    if (this.writing !== undefined) return;\n',
+    without: '',
+    tests: ['test/e2e/replay.spec.ts'],
+  },
+];
