@@ -2,7 +2,7 @@ import type { InjectionToken, OptionalFactoryDependency, Type } from '@nestjs/co
 import type { TaskDefaults } from './task-options.js';
 
 interface PoolOptions {
-  /** Connections of this process, beside one for LISTEN. 2 to 100, default 5. */
+  /** Connections of this process; a worker has one more for LISTEN and one for its heartbeat. 2 to 100, default 5. */
   poolSize?: number;
 }
 

@@ -32,9 +32,6 @@ const ALONE_PATIENCE_MS = 5_000;
 /** Before the next claim when something is due and none of it could be had: others are taking it. */
 const CONTENDED_PAUSE_MS = 10;
 
-/** Rows of one statement that ends what is overdue. */
-const OVERDUE_LIMIT = 500;
-
 const FIRST_BACKOFF_MS = 50;
 const LONGEST_BACKOFF_MS = 5_000;
 
@@ -208,7 +205,7 @@ export class Worker {
   /** They stand before what can be claimed, so they are not left to the next heartbeat. */
   private async endOverdue(): Promise<void> {
     try {
-      await this.executions.endOverdue(OVERDUE_LIMIT);
+      await this.executions.endOverdue();
       this.wake();
     } catch (error) {
       this.claimFailed(error);

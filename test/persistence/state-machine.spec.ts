@@ -71,7 +71,7 @@ describe('the statements follow the table of transitions', () => {
     overdue: async ({ id }) => {
       await db.test.query('update conductor.run set deadline_at = run_at where id = $1', [id]);
       await db.clock.advance(5);
-      await db.executions.endOverdue(10);
+      await db.executions.endOverdue();
     },
     lose,
     loseForGood: async ({ id }) => {

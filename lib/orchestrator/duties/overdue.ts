@@ -1,8 +1,6 @@
 import type { ExecutionRepository } from '../../persistence/repositories/execution.repository.js';
 
-const LIMIT = 500;
-
 /** Ends what waits although its time is over, in bounded statements until nothing is left. */
 export async function endOverdue(executions: ExecutionRepository): Promise<void> {
-  while ((await executions.endOverdue(LIMIT)) === LIMIT);
+  while (await executions.endOverdue());
 }

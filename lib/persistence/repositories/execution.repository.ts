@@ -107,6 +107,9 @@ export const writeReports: Record<number, WriteReport> = {
   [reportCode.busy]: 'busy',
 };
 
+/** Rows of one statement that ends what is overdue, so that it stays short. */
+const OVERDUE_LIMIT = 500;
+
 /** What changes executions, in sets of plain values. */
 export class ExecutionRepository {
   constructor(private readonly database: Database) {}
@@ -188,13 +191,13 @@ export class ExecutionRepository {
     return rows.length > 0;
   }
 
-  /** Ends what waits although its time is over. @returns how many */
-  async endOverdue(limit: number): Promise<number> {
+  /** Ends what waits although its time is over, a bounded number. @returns whether there may be more */
+  async endOverdue(): Promise<boolean> {
     const [row] = await this.database.statement.run<{ end_overdue: number }>(
       endOverdue.call(this.database.schema),
-      [limit],
+      [OVERDUE_LIMIT],
     );
-    return row!.end_overdue;
+    return row!.end_overdue === OVERDUE_LIMIT;
   }
 
   /** Offers what is blocked of these tasks at once, for a worker that boots. */
