@@ -1,8 +1,11 @@
 /** Where `@Task` leaves what it was given: on the method. */
 export const TASK_METADATA = 'conductor:task';
 
-/** Marks the wrapper that `@Step` makes. */
+/** What `@Step` leaves on the wrapper that it makes. */
 export const STEP_METADATA = 'conductor:step';
+
+/** Indexes of a method's parameters that `@Tx` stands on. */
+export const TX_METADATA = 'conductor:tx';
 
 /** Where a handler's parameters are described for Nest: the decorated ones, and the first two. */
 export const PARAMS_METADATA = 'conductor:params';

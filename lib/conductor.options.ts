@@ -6,12 +6,17 @@ import { InvalidOptionsError } from './errors/options.error.js';
 import { LONGEST_TIMEOUT } from './common/duration.js';
 import { retryOptionProblems } from './execution/retry-policy.js';
 import type { RetryOptions } from './interfaces/retry-options.js';
-import type { ContextOption, ResolvedOptions } from './interfaces/module-options.js';
+import type {
+  ConnectionOptions,
+  ContextOption,
+  ResolvedOptions,
+} from './interfaces/module-options.js';
 
 const CONCURRENCY = 10;
 const LEASE_MS = 30_000;
 const SOFT_MS = 20_000;
 const HARD_MS = 25_000;
+const IDLE_TIMEOUT_MS = 5_000;
 
 const known = [
   'connection',
@@ -24,6 +29,7 @@ const known = [
   'lease',
   'shutdown',
   'listen',
+  'transactions',
   'context',
 ];
 
@@ -43,8 +49,10 @@ export function resolveOptions(options: unknown): ResolvedOptions {
 function resolve(options: OptionReader): ResolvedOptions {
   options.onlyKnown(known);
   const context = readContext(options);
+  const connection = readConnection(options);
+  const transactions = readTransactions(options, connection.connection);
   return {
-    ...readConnection(options),
+    ...connection,
     schema: readSchema(options) ?? 'conductor',
     migrations: options.oneOf('migrations', ['auto', 'verify', 'off']) ?? 'auto',
     role: options.oneOf('role', ['all', 'worker', 'client']) ?? 'all',
@@ -54,6 +62,7 @@ function resolve(options: OptionReader): ResolvedOptions {
     lease: options.duration('lease', '1s', '1h') ?? LEASE_MS,
     shutdown: readShutdown(options),
     listen: options.boolean('listen') ?? true,
+    ...(transactions !== undefined && { transactions }),
     ...(context !== undefined && { context }),
   };
 }
@@ -117,6 +126,30 @@ function readShutdown(options: OptionReader): ResolvedOptions['shutdown'] {
     );
   }
   return { soft, hard };
+}
+
+function readTransactions(
+  options: OptionReader,
+  connection: ConnectionOptions,
+): ResolvedOptions['transactions'] {
+  const transactions = options.nested('transactions');
+  if (transactions === undefined) {
+    return 'dataSource' in connection
+      ? { dataSource: connection.dataSource, idleTimeout: IDLE_TIMEOUT_MS }
+      : undefined;
+  }
+  transactions.onlyKnown(['dataSource', 'idleTimeout']);
+  const { dataSource } = transactions.given;
+  if (typeof dataSource !== 'string' || dataSource === '') {
+    transactions.fail(
+      'dataSource',
+      `must be the name of the app's DataSource ('default' if it has none), and is ${shown(dataSource)}`,
+    );
+  }
+  return {
+    dataSource: dataSource as string,
+    idleTimeout: transactions.duration('idleTimeout', '100ms', '1h') ?? IDLE_TIMEOUT_MS,
+  };
 }
 
 function readContext(options: OptionReader): ContextOption | undefined {

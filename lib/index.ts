@@ -9,6 +9,7 @@ export type {
   ConnectionOptions,
   ContextOption,
   QueueOptions,
+  TransactionsOptions,
 } from './interfaces/module-options.js';
 
 // Writing tasks
@@ -18,6 +19,7 @@ export type { DataOf } from './contracts/dto-class.js';
 export { Task } from './decorators/task.decorator.js';
 export { Step } from './decorators/step.decorator.js';
 export { Ctx, ExecutionId, Payload } from './decorators/params.decorator.js';
+export { Tx } from './decorators/tx.decorator.js';
 export { TaskContext, type BaseContext } from './interfaces/task-context.js';
 export { TaskRequest } from './interfaces/task-request.js';
 export { TaskEvent } from './contracts/task-event.js';
@@ -77,8 +79,10 @@ export { InvalidTaskError } from './errors/invalid-task.error.js';
 export { LeaseLostError } from './errors/lease-lost.error.js';
 export { MissingPackageError } from './errors/missing-package.error.js';
 export { NoTasksError } from './errors/no-tasks.error.js';
+export { NoTransactionsError } from './errors/no-transactions.error.js';
 export { NonRetryableError } from './errors/non-retryable.error.js';
 export { InvalidOptionsError } from './errors/options.error.js';
+export { OtherDatabaseError, type OtherDatabaseReason } from './errors/other-database.error.js';
 export { PayloadInvalidError } from './errors/payload-invalid.error.js';
 export { ResultInvalidError } from './errors/result-invalid.error.js';
 export { ResultTimeoutError } from './errors/result-timeout.error.js';

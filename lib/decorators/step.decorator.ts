@@ -3,11 +3,18 @@ import { STEP_METADATA } from '../conductor.constants.js';
 import { nameProblem } from '../contracts/task-name.js';
 import { InvalidStepError } from '../errors/invalid-step.error.js';
 import { InvalidTaskError } from '../errors/invalid-task.error.js';
+import { InsideStepError } from '../errors/inside-step.error.js';
 import { currentExecution } from '../execution/current-execution.js';
 import { checkStepOptions, stepOptionNames } from '../execution/step-options.js';
 import type { StepMethodOptions } from '../interfaces/step-options.js';
 import { methodSource, ownMethod } from './method-source.js';
 import type { KeyFits, StepMethod } from './step-fits.js';
+import { transactionParameters } from './tx.decorator.js';
+
+/** What `@Step` leaves on its method. */
+export interface StepMetadata {
+  transactional: boolean;
+}
 
 // the method's own type stays: only that it returns a promise is asked for
 export type StepDecorator<A extends unknown[]> = <M extends StepMethod>(
@@ -36,17 +43,21 @@ export function Step<A extends unknown[] = never>(
         source,
         problems.map((problem) => `@Step: ${problem}`),
       );
-    const { name = source, key, retry, timeout } = options;
+    const { name = source, key, retry, timeout, transactional = false } = options;
+    const ofTransaction = transactionParameters(target, method);
     const step = function (this: unknown, ...args: unknown[]): unknown {
-      const { execution, insideStep } = currentExecution.get() ?? {};
-      const body = () => original.apply(this, args);
+      const { execution, insideStep, transaction } = currentExecution.get() ?? {};
+      const body = () => original.apply(this, withTransaction(args, ofTransaction));
+      if (insideStep !== undefined && transactional && transaction === undefined)
+        return Promise.reject(new InsideStepError(insideStep, source));
       if (execution === undefined || insideStep !== undefined) return body();
       try {
         return execution.callStep({
           name,
           key: key && checkedKey(key(...(args as A)), source),
-          args,
+          args: args.filter((_, index) => !ofTransaction.includes(index)),
           options: { retry, timeout },
+          transactional,
           body: async () => await body(),
         });
       } catch (error) {
@@ -54,10 +65,11 @@ export function Step<A extends unknown[] = never>(
       }
     };
     // decorators below have left their metadata on the original, and Nest reads name and length
-    for (const metadata of Reflect.getOwnMetadataKeys(original)) {
-      Reflect.defineMetadata(metadata, Reflect.getOwnMetadata(metadata, original), step);
+    for (const inherited of Reflect.getOwnMetadataKeys(original)) {
+      Reflect.defineMetadata(inherited, Reflect.getOwnMetadata(inherited, original), step);
     }
-    Reflect.defineMetadata(STEP_METADATA, true, step);
+    const metadata: StepMetadata = { transactional };
+    Reflect.defineMetadata(STEP_METADATA, metadata, step);
     Object.defineProperty(step, 'name', { value: original.name, configurable: true });
     Object.defineProperty(step, 'length', { value: original.length, configurable: true });
     descriptor.value = step as unknown as typeof descriptor.value;
@@ -78,7 +90,8 @@ function stepOptionProblems(options: unknown): string[] {
   const problems: string[] = [];
   const reader = OptionReader.open(options, '', problems);
   if (reader === undefined) return problems;
-  reader.onlyKnown(['name', 'key', ...stepOptionNames]);
+  reader.onlyKnown(['name', 'key', 'transactional', ...stepOptionNames]);
+  reader.boolean('transactional');
   const { name, key } = reader.given;
   const wrongName = name === undefined ? undefined : nameProblem(name);
   if (wrongName !== undefined) reader.fail('name', wrongName);
@@ -86,6 +99,15 @@ function stepOptionProblems(options: unknown): string[] {
     reader.fail('key', 'must be a function of the arguments that returns a string');
   checkStepOptions(reader);
   return problems;
+}
+
+/** The arguments of a body, with the transaction that it runs in where `@Tx` stands. */
+function withTransaction(args: unknown[], indexes: number[]): unknown[] {
+  const transaction = currentExecution.get()?.transaction;
+  if (indexes.length === 0 || transaction === undefined) return args;
+  const all = [...args];
+  for (const index of indexes) all[index] = transaction;
+  return all;
 }
 
 /** A key is part of the record's name, and has to be fit for one. */

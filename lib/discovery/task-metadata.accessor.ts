@@ -1,7 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
 import { ROUTE_ARGS_METADATA } from '@nestjs/common/constants.js';
-import { STEP_METADATA, TASK_METADATA } from '../conductor.constants.js';
+import { STEP_METADATA, TASK_METADATA, TX_METADATA } from '../conductor.constants.js';
+import type { StepMetadata } from '../decorators/step.decorator.js';
 import type { TaskMetadata } from '../decorators/task.decorator.js';
 
 import type { ParamMetadata } from './handler-params.js';
@@ -17,8 +18,12 @@ export class TaskMetadataAccessor {
     return this.reflector.get<TaskMetadata | undefined>(TASK_METADATA, method);
   }
 
-  isStep(method: Method): boolean {
-    return this.reflector.get<boolean | undefined>(STEP_METADATA, method) === true;
+  step(method: Method): StepMetadata | undefined {
+    return this.reflector.get<StepMetadata | undefined>(STEP_METADATA, method);
+  }
+
+  hasTransactionParameter(prototype: object, method: string): boolean {
+    return Reflect.hasMetadata(TX_METADATA, prototype, method);
   }
 
   /** What parameter decorators left, by the keys that Nest's `createParamDecorator` gave them. */

@@ -12,6 +12,9 @@ import { taskOptionProblems } from './task-option-problems.js';
 
 type Prototype = Record<string, (...args: unknown[]) => unknown>;
 
+const STRAY_TX =
+  'has a parameter with @Tx, but is no step: decorate it with @Step({ transactional: true })';
+
 const BOTH = 'is both @Task and @Step: a task calls steps; move the step into a method of its own';
 
 interface Handler {
@@ -35,6 +38,20 @@ export class TaskExplorer {
     private readonly metadata: TaskMetadataAccessor,
   ) {}
 
+  /** The transactional `@Step` methods of the app's providers, as `Class.method`. */
+  transactionalSteps(): string[] {
+    const sources = new Set<string>();
+    for (const wrapper of [...this.discovery.getProviders(), ...this.discovery.getControllers()]) {
+      const prototype = prototypeOf(wrapper);
+      if (!prototype) continue;
+      for (const method of this.scanner.getAllMethodNames(prototype)) {
+        if (this.metadata.step(prototype[method]!)?.transactional)
+          sources.add(`${prototype.constructor!.name}.${method}`);
+      }
+    }
+    return [...sources];
+  }
+
   /** @throws InvalidTaskError that lists what is wrong with every handler that cannot work */
   explore(): TaskDefinition[] {
     const definitions: TaskDefinition[] = [];
@@ -45,6 +62,8 @@ export class TaskExplorer {
       // an alias, or one instance exported by several modules, is one handler
       if (wrapper.isAlias || (wrapper.instance && seen.has(wrapper.instance))) continue;
       seen.add(wrapper.instance);
+      for (const source of this.strayTransactions(wrapper))
+        faults.push({ source, problems: [STRAY_TX] });
       for (const handler of this.handlersOf(wrapper)) {
         const problems = handlerProblems(wrapper, handler);
         if (problems.length > 0) faults.push({ source: handler.source, problems });
@@ -63,6 +82,19 @@ export class TaskExplorer {
     return definitions;
   }
 
+  private strayTransactions(wrapper: InstanceWrapper): string[] {
+    const prototype = prototypeOf(wrapper);
+    if (!prototype) return [];
+    return this.scanner
+      .getAllMethodNames(prototype)
+      .filter(
+        (method) =>
+          this.metadata.step(prototype[method]!) === undefined &&
+          this.metadata.hasTransactionParameter(prototype, method),
+      )
+      .map((method) => `${prototype.constructor!.name}.${method}`);
+  }
+
   private handlersOf(wrapper: InstanceWrapper): Handler[] {
     const prototype = prototypeOf(wrapper);
     if (!prototype) return [];
@@ -73,7 +105,7 @@ export class TaskExplorer {
       return {
         method,
         task,
-        isStep: this.metadata.isStep(prototype[method]!),
+        isStep: this.metadata.step(prototype[method]!) !== undefined,
         declaring,
         params: this.metadata.params(declaring, method),
         declared: prototype[method]!.length,

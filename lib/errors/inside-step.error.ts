@@ -10,7 +10,7 @@ export class InsideStepError extends ConductorError {
     readonly call: string,
   ) {
     super(
-      `${call} was called inside the body of step "${step}". A body is one record and cannot be put away in the middle: ` +
+      `${call} was called inside the body of step "${step}". A body is one record, so nothing in it can wait or be committed by itself: ` +
         `end the step first and call ${call} from the handler.`,
     );
   }

@@ -1,4 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
+import type { EntityManager } from 'typeorm';
 import type { StepOptions } from '../interfaces/step-options.js';
 
 /** A call of a `@Step` method, as the running execution sees it. */
@@ -9,6 +10,7 @@ export interface StepCall {
   key?: string;
   args: readonly unknown[];
   options: StepOptions;
+  transactional?: boolean;
   body: () => Promise<unknown>;
 }
 
@@ -31,6 +33,8 @@ export interface ExecutionCell {
   execution?: ActiveExecution;
   /** The step whose body this is: `@Step` and `ctx.step` run inline here. */
   insideStep?: string;
+  /** The transaction that this body runs in: an EntityManager of the app's DataSource. */
+  transaction?: EntityManager;
   /** Aborted when that body's own time is over. */
   stepSignal?: AbortSignal;
 }

@@ -39,6 +39,15 @@ export interface QueueOptions {
   concurrency?: number;
 }
 
+export interface TransactionsOptions {
+  /** The name of the app's TypeORM DataSource, `'default'` if it has none. It leads to the conductor's database, and its role may use the
+   *  conductor's schema. */
+  dataSource: string;
+  /** How long such a transaction may go without a statement before Postgres ends it: a process that stands still must not keep what it has
+   *  locked. A connection with an `idle_in_transaction_session_timeout` of its own keeps that. 100 ms to 1 h, default `'5s'`. */
+  idleTimeout?: number | string;
+}
+
 /** What `ConductorModule.forRoot` takes. Every duration is a number of milliseconds, or a string such as `'30s'`. */
 export interface ConductorModuleOptions {
   connection: ConnectionOptions;
@@ -61,6 +70,8 @@ export interface ConductorModuleOptions {
   shutdown?: { soft?: number | string; hard?: number | string };
   /** Whether to hear of new work by LISTEN, on a connection of its own. False: by the heartbeat only, once a second. Default true. */
   listen?: boolean;
+  /** Whose transactions transactional steps use. Default: the DataSource of `connection`, if that names one. */
+  transactions?: TransactionsOptions;
   /** Members to add to every handler's context. */
   context?: ContextOption;
 }
@@ -78,5 +89,6 @@ export interface ResolvedOptions {
   lease: number;
   shutdown: { soft: number; hard: number };
   listen: boolean;
+  transactions?: { dataSource: string; idleTimeout: number };
   context?: ContextOption;
 }

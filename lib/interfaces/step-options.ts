@@ -15,4 +15,9 @@ export interface StepMethodOptions<A extends unknown[] = never> extends StepOpti
   name?: string;
   /** Names a call by its arguments in place of its number; needed where parallel calls cannot be told apart otherwise. */
   key?: (...args: A) => string;
+  /** Whether it runs in a transaction of the app's DataSource (module option `transactions`) that commits what it writes together
+   *  with its record: exactly once. Its `@Tx()` parameter is that transaction's EntityManager. Keep it short, as any transaction; it
+   *  is ended after 5 s without a statement, unless `transactions.idleTimeout` or the connection says otherwise. Called within
+   *  the body of another transactional step it takes part in that one's transaction. Default false. */
+  transactional?: boolean;
 }

@@ -1,3 +1,4 @@
+import type { EntityManager } from 'typeorm';
 import type { Duration } from './duration.js';
 import type { InvokeEvent } from './invoke-event.js';
 import type { StepOptions } from './step-options.js';
@@ -17,6 +18,23 @@ export interface BaseContext {
    * @throws ExecutionClosedError if the handler has already ended
    */
   step<T>(name: string, fn: () => Promise<T> | T, options?: StepOptions): Promise<T>;
+
+  /**
+   * Runs fn as a step in a transaction of the app's DataSource (module option `transactions`). What fn writes through `em` is committed
+   * together with the step's record: exactly once, whatever crashes. If fn throws, all of it is rolled back. Keep it short, as any
+   * transaction; it is ended after 5 s without a statement, unless `transactions.idleTimeout` or the connection says otherwise.
+   *
+   * Within the body of another transactional step, fn takes part in that one's transaction.
+   *
+   * @throws as `step`
+   * @throws NoTransactionsError if the module has no option `transactions`
+   * @throws InsideStepError in the body of a step that is not transactional
+   */
+  transaction<T>(
+    name: string,
+    fn: (em: EntityManager) => Promise<T> | T,
+    options?: StepOptions,
+  ): Promise<T>;
 
   /**
    * Waits without holding the worker: the execution is put away and taken up again, by any worker, once the time is over.
@@ -83,7 +101,6 @@ export const reservedMembers = [
   'setProgress',
   'start',
   'token',
-  'transaction',
   'unschedule',
   'uuid',
   'waitForEvent',

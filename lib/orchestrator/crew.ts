@@ -4,6 +4,7 @@ import type { Database } from '../persistence/database.js';
 import type { NotificationListener } from '../persistence/notification.listener.js';
 import { ExecutionRepository } from '../persistence/repositories/execution.repository.js';
 import { StepRepository } from '../persistence/repositories/step.repository.js';
+import type { StepTransactions } from '../persistence/step-transactions.js';
 import type { WorkerRepository } from '../persistence/repositories/worker.repository.js';
 import { Completer } from '../worker/completer.js';
 import type { TaskContexts } from '../worker/task-contexts.js';
@@ -33,6 +34,7 @@ export class Crew {
     private readonly workers: WorkerRepository,
     contexts: TaskContexts,
     private readonly clock: Clock,
+    transactions?: StepTransactions,
   ) {
     const executions = new ExecutionRepository(database);
     this.log = new WorkerLog(database);
@@ -46,6 +48,7 @@ export class Crew {
       options.defaults,
       clock,
       () => this.stopping,
+      transactions,
     );
     this.worker = new Worker(executions, runner, this.completer, this.log, clock);
     this.heartbeat = new Heartbeat(

@@ -26,11 +26,13 @@ import { Notifier } from '../persistence/notifier.js';
 import { ExecutionRepository } from '../persistence/repositories/execution.repository.js';
 import { TaskRepository } from '../persistence/repositories/task.repository.js';
 import { WorkerRepository } from '../persistence/repositories/worker.repository.js';
+import type { StepTransactions } from '../persistence/step-transactions.js';
 import type { TaskContexts } from '../worker/task-contexts.js';
 import type { ServedQueue } from '../worker/worker.js';
 import { Crew } from './crew.js';
 import { connectionTarget } from './connection-target.js';
 import { taskContexts } from './custom-context.js';
+import { stepTransactions } from './step-transactions.js';
 
 const REGISTER_PATIENCE_MS = 10_000;
 
@@ -62,6 +64,7 @@ export class Orchestrator
   private readonly logger = new Logger('Conductor');
   private crew?: Crew;
   private contexts?: TaskContexts;
+  private transactions?: StepTransactions;
   /** Starts and stops come one after the other, in the order in which they were asked for. */
   private turn: Promise<unknown> = Promise.resolve();
   private wanted = false;
@@ -94,7 +97,8 @@ export class Orchestrator
 
   async onApplicationBootstrap(): Promise<void> {
     try {
-      if (this.hasTasks) await this.openContexts(); // a custom context that cannot work fails the boot, whenever the worker starts
+      // what cannot work fails the boot, whenever the worker starts
+      if (this.hasTasks) await Promise.all([this.openContexts(), this.openTransactions()]);
       if (this.options.autoStart) await this.start();
     } catch (error) {
       await this.onApplicationShutdown(); // an app that does not come up shall leave no connection behind
@@ -203,6 +207,17 @@ export class Orchestrator
     return this.contexts;
   }
 
+  private async openTransactions(): Promise<StepTransactions | undefined> {
+    this.transactions ??= await stepTransactions(
+      this.options.transactions,
+      this.explorer.transactionalSteps(),
+      this.modules,
+      this.database,
+      this.clock,
+    );
+    return this.transactions;
+  }
+
   private async begin(): Promise<void> {
     if (this.crew !== undefined) return;
     const queues = await this.registerTasks();
@@ -212,6 +227,7 @@ export class Orchestrator
       this.workers,
       await this.openContexts(),
       this.clock,
+      await this.openTransactions(),
     );
     crew.listener = this.options.listen
       ? new NotificationListener(this.database, () => crew.worker.wake(), this.clock)

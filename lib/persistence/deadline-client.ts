@@ -2,7 +2,7 @@ import pg from 'pg';
 import { systemClock } from '../common/clock.js';
 
 /** Longer than the server's own statement_timeout, so that it fires only when the server no longer answers. */
-const QUERY_DEADLINE_MS = 15_000;
+export const QUERY_DEADLINE_MS = 15_000;
 
 export interface DeadlineConfig extends pg.ClientConfig {
   /** How long a query may take. Default: 15 s. */
@@ -28,7 +28,9 @@ export class DeadlineClient extends pg.Client {
   }
 
   override query = ((...args: unknown[]): unknown => {
-    const timer = systemClock.startTimer(this.deadlineMs, () => this.destroySocket());
+    const timer = systemClock.startTimer(this.deadlineMs, () =>
+      destroySocket(this, this.deadlineMs),
+    );
     const disarm = () => systemClock.stopTimer(timer);
     const send = (values: unknown[]) => plainClient.query.apply(this, values);
     const callback = args.at(-1);
@@ -47,11 +49,12 @@ export class DeadlineClient extends pg.Client {
     }
     return sent;
   }) as pg.Client['query'];
+}
 
-  private destroySocket(): void {
-    const { stream } = (
-      this as unknown as { connection: { stream: { destroy(error?: Error): void } } }
-    ).connection;
-    stream.destroy(new Error(`No reply from Postgres within ${this.deadlineMs} ms`));
-  }
+/** What waits on this connection fails, as lost with it. */
+export function destroySocket(client: pg.Client, deadlineMs = QUERY_DEADLINE_MS): void {
+  const { stream } = (
+    client as unknown as { connection: { stream: { destroy(error?: Error): void } } }
+  ).connection;
+  stream.destroy(new Error(`No reply from Postgres within ${deadlineMs} ms`));
 }

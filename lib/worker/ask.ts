@@ -1,3 +1,4 @@
+import type { EntityManager } from 'typeorm';
 import type { Deferred } from '../common/deferred.js';
 import type { RecordKind } from '../execution/step-record.js';
 import type { StepOptions } from '../interfaces/step-options.js';
@@ -7,7 +8,9 @@ export interface Ask {
   name: string;
   kind: RecordKind;
   /** Of a step. */
-  body?: () => unknown;
+  body?: (transaction?: EntityManager) => unknown;
+  /** Whether its body runs in a transaction that its record is committed with. */
+  transactional?: boolean;
   options?: StepOptions;
   fingerprint?: string;
   alone: boolean;

@@ -1,7 +1,7 @@
 import { Batcher } from '../common/batcher.js';
 import { sleep, type Clock } from '../common/clock.js';
 import { LeaseLostError } from '../errors/lease-lost.error.js';
-import type { WriteReport } from '../execution/outcome.js';
+import { BUSY_PAUSE_MS, type WriteReport } from '../execution/outcome.js';
 import type {
   ExecutionRepository,
   SettleItem,
@@ -13,9 +13,6 @@ import { isItemFailure } from '../persistence/statement.js';
 import type { RecordWrite } from '../execution/step-record.js';
 
 const BATCH = { limit: 1_000, weightLimit: 4 * 1024 * 1024, mayBeOneItem: isItemFailure };
-
-/** Before a row that somebody else has locked is tried again. */
-const BUSY_PAUSE_MS = 20;
 
 const weighRecords = ({ records }: { records: RecordWrite[] }) =>
   records.reduce((sum, { value }) => sum + (value?.length ?? 0), 0);

@@ -1,4 +1,5 @@
 import type { DivergenceError } from '../errors/divergence.error.js';
+import type { StepTransaction } from '../persistence/step-transaction.js';
 import type { RecordWrite } from '../execution/step-record.js';
 
 /** How an activation ends from the inside. */
@@ -12,6 +13,8 @@ export type SuspendReply =
 export interface JournalPorts {
   /** Rejects with LeaseLostError, or with what the database refused the content for. */
   save(records: RecordWrite[]): Promise<void>;
+  /** For one try of a transactional step; undefined: the app has not said of which DataSource. */
+  transaction?: () => StepTransaction;
   suspend(records: RecordWrite[]): Promise<SuspendReply>;
   /** Whether no new body may start: the worker is shutting down. */
   stopping(): boolean;

@@ -7,6 +7,10 @@ export interface OutboxEntry {
    *  and stored by the next write: nothing durable depends on it, so a crash may lose it. */
   durable: boolean;
   deliver: () => void;
+  /** Of a transactional step: commits its transaction, with the records in it. A write of its own. */
+  commit?: (records: RecordWrite[]) => Promise<void>;
+  /** It will not be written. */
+  dropped?: () => void;
 }
 
 /** One execution's outcomes on their way to the database: first in, first out, one write in flight. So the order of commits,
@@ -48,7 +52,7 @@ export class Outbox {
 
   /** Nothing more is written or delivered. */
   close(): void {
-    this.queue = [];
+    for (const entry of this.queue.splice(0)) entry.dropped?.();
     this.unsaved = [];
   }
 
@@ -60,16 +64,23 @@ export class Outbox {
       entry.deliver();
     }
     if (this.queue.length === 0) return;
-    this.writing = this.send(this.queue.splice(0)).finally(() => {
+    this.writing = this.send(this.nextWrite()).finally(() => {
       this.writing = undefined;
       this.advance();
     });
   }
 
+  /** All that waits, up to what is a write of its own. */
+  private nextWrite(): OutboxEntry[] {
+    const own = this.queue.findIndex(({ commit }) => commit !== undefined);
+    return this.queue.splice(0, own === -1 ? this.queue.length : Math.max(own, 1));
+  }
+
   private async send(entries: OutboxEntry[]): Promise<void> {
     const unsaved = this.unsaved.splice(0);
+    const write = entries[0]?.commit ?? this.write;
     try {
-      await this.write(lastOfEachName([...unsaved, ...entries.map((entry) => entry.record)]));
+      await write(lastOfEachName([...unsaved, ...entries.map((entry) => entry.record)]));
     } catch (error) {
       // what the handler has seen must be stored before anything that comes after it
       this.unsaved.unshift(...unsaved);

@@ -1,11 +1,13 @@
 import type { Clock, Timer } from '../common/clock.js';
 import { parseDuration } from '../common/duration.js';
+import { NoTransactionsError } from '../errors/no-transactions.error.js';
 import { StepTimeoutError } from '../errors/step-timeout.error.js';
 import { encode } from '../execution/codec.js';
 import { currentExecution, type ExecutionOwner } from '../execution/current-execution.js';
 import { delayBeforeRetry } from '../execution/judge.js';
 import { retryPolicy } from '../execution/retry-policy.js';
 import { deserializeError, serializeError } from '../execution/serialized-error.js';
+import type { StepTransaction } from '../persistence/step-transaction.js';
 import type { Ask } from './ask.js';
 
 /** A step's wait between two tries is held in the process up to this long; a longer one frees the worker. */
@@ -13,13 +15,16 @@ const HELD_RETRY_MS = 1_000;
 
 /** What becomes of a body. */
 export interface BodyPorts {
-  /** @param value JSON text */
-  succeeded(ask: Ask, value: string): void;
+  /** @param value JSON text
+   *  @param transaction what its body has written, to be committed with the record */
+  succeeded(ask: Ask, value: string, transaction?: StepTransaction): void;
   /** @param stored JSON text
    *  @param seen the error as the handler gets it, the same on the first run as on a replay */
   failed(ask: Ask, stored: string, seen: Error): void;
   /** It is tried again when `ask.due` has come. */
   later(ask: Ask): void;
+  /** For one try of a transactional step. */
+  transaction?: () => StepTransaction;
   /** Something started, ended or may be started. */
   changed(): void;
 }
@@ -73,24 +78,42 @@ export class StepBodies {
 
   private async run(ask: Ask): Promise<void> {
     this.running += 1;
+    let transaction: StepTransaction | undefined;
     try {
-      const value = await this.within(parseDuration(ask.options?.timeout), ask);
-      if (!this.closed) this.ports.succeeded(ask, encode(value, `result of step "${ask.name}"`));
+      if (ask.transactional) transaction = this.transactionFor(ask);
+      const value = await this.within(parseDuration(ask.options?.timeout), ask, transaction);
+      const stored = encode(value, `result of step "${ask.name}"`);
+      if (this.closed) void transaction?.rollback();
+      else this.ports.succeeded(ask, stored, transaction);
     } catch (error) {
-      if (!this.closed) this.failed(ask, error);
+      const over = transaction?.rollback();
+      // its next try may need the same rows; a body whose time is over may still be using the connection
+      if (!(error instanceof StepTimeoutError)) await over;
+      this.failed(ask, error);
     } finally {
       this.running -= 1;
       this.ports.changed();
     }
   }
 
+  private transactionFor({ name }: Ask): StepTransaction {
+    if (this.ports.transaction === undefined) throw new NoTransactionsError(name);
+    return this.ports.transaction();
+  }
+
   /** One try of the body. One that takes too long goes on, but nobody waits for it any more. */
-  private within(timeoutMs: number | undefined, { name, body }: Ask): Promise<unknown> {
-    const start = (stepSignal?: AbortSignal) =>
-      currentExecution.run(
-        { owner: this.owner, insideStep: name, stepSignal },
-        async () => await body!(),
+  private within(
+    timeoutMs: number | undefined,
+    { name, body }: Ask,
+    begun?: StepTransaction,
+  ): Promise<unknown> {
+    const start = async (stepSignal?: AbortSignal) => {
+      const transaction = await begun?.begin();
+      return await currentExecution.run(
+        { owner: this.owner, insideStep: name, stepSignal, transaction },
+        async () => await body!(transaction),
       );
+    };
     if (timeoutMs === undefined) return start();
     return new Promise((resolve, reject) => {
       const controller = new AbortController();
@@ -119,7 +142,9 @@ export class StepBodies {
     this.clock.stopTimer(timer);
   }
 
-  private failed(ask: Ask, error: unknown): void {
+  /** Its body threw, or what it wrote could not be committed. */
+  failed(ask: Ask, error: unknown): void {
+    if (this.closed) return;
     this.anyFailed = true;
     ask.tries += 1;
     const policy = retryPolicy(ask.options?.retry, { maxAttempts: 1 }, this.clock.random);

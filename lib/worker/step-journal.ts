@@ -1,3 +1,4 @@
+import type { EntityManager } from 'typeorm';
 import { afterDrain, afterMacrotask } from '../common/after-drain.js';
 import type { Clock, Timer } from '../common/clock.js';
 import { deferred } from '../common/deferred.js';
@@ -11,6 +12,7 @@ import type { ActiveExecution, StepCall } from '../execution/current-execution.j
 import { deserializeError, type SerializedError } from '../execution/serialized-error.js';
 import type { RecordWrite, StepRecord } from '../execution/step-record.js';
 import type { StepOptions } from '../interfaces/step-options.js';
+import { NotCommitted, type StepTransaction } from '../persistence/step-transaction.js';
 import type { Ask } from './ask.js';
 import type { JournalEnd, JournalPorts, SuspendReply } from './journal-ports.js';
 import { Outbox, type OutboxEntry } from './outbox.js';
@@ -61,7 +63,8 @@ export class StepJournal implements ActiveExecution {
     this.bodies = new StepBodies(
       clock,
       {
-        succeeded: (ask, value) => this.keepResult(ask, value),
+        transaction: ports.transaction,
+        succeeded: (ask, value, transaction) => this.keepResult(ask, value, transaction),
         failed: (ask, stored, seen) => this.observeError(ask, stored, seen),
         later: (ask) => this.waits.add(ask),
         changed: () => this.schedulePump(),
@@ -87,13 +90,19 @@ export class StepJournal implements ActiveExecution {
   }
 
   step<T>(name: string, body: () => Promise<T> | T, options: StepOptions = {}): Promise<T> {
-    return this.ask({
+    return this.askForStep({ name, body, options }) as Promise<T>;
+  }
+
+  transaction<T>(
+    name: string,
+    body: (em: EntityManager) => Promise<T> | T,
+    options: StepOptions = {},
+  ): Promise<T> {
+    return this.askForStep({
       name,
-      kind: 'step',
-      body,
+      body: (transaction) => body(transaction!),
       options,
-      alone: this.unanswered === 0,
-      tries: 0,
+      transactional: true,
     }) as Promise<T>;
   }
 
@@ -127,6 +136,7 @@ export class StepJournal implements ActiveExecution {
       kind: 'step',
       body: call.body,
       options: call.options,
+      transactional: call.transactional,
       tries: 0,
     });
   }
@@ -174,6 +184,12 @@ export class StepJournal implements ActiveExecution {
   /** The worker is shutting down: look whether this activation stands at a step boundary. */
   nudge(): void {
     this.schedulePump();
+  }
+
+  private askForStep(
+    ask: Pick<Ask, 'name' | 'body' | 'options' | 'transactional'>,
+  ): Promise<unknown> {
+    return this.ask({ ...ask, kind: 'step', alone: this.unanswered === 0, tries: 0 });
   }
 
   private ask(ask: Ask): Promise<unknown> {
@@ -280,10 +296,12 @@ export class StepJournal implements ActiveExecution {
     this.schedulePump();
   }
 
-  private keepResult(ask: Ask, value: string): void {
+  private keepResult(ask: Ask, value: string, transaction?: StepTransaction): void {
     this.outbox.push({
       record: { ...recordOf(ask), status: 'completed', value },
       durable: true,
+      commit: transaction && ((records) => this.commit(transaction, records)),
+      dropped: () => void transaction?.rollback(),
       // decoded also on the first run: what a handler compares must be the same on a replay
       deliver: () =>
         this.fresh.push(() => this.answer(ask, (reply) => reply.resolve(decode(value)))),
@@ -306,13 +324,23 @@ export class StepJournal implements ActiveExecution {
     }
   }
 
+  private async commit(transaction: StepTransaction, records: RecordWrite[]): Promise<void> {
+    try {
+      await transaction.commit(records, () => this.state === 'open');
+    } finally {
+      this.schedulePump();
+    }
+  }
+
   private writeFailed(error: unknown, entries: OutboxEntry[]): void {
     if (this.state !== 'open') return;
     if (error instanceof LeaseLostError) return this.lose();
     for (const { record } of entries) {
       const ask = this.asks.get(record.name);
-      if (ask !== undefined && !ask.answered)
-        this.fresh.push(() => this.answer(ask, (reply) => reply.reject(error)));
+      if (ask === undefined || ask.answered) continue;
+      if (error instanceof NotCommitted) this.bodies.add(ask);
+      else if (ask.transactional) this.bodies.failed(ask, error);
+      else this.fresh.push(() => this.answer(ask, (reply) => reply.reject(error)));
     }
   }
 

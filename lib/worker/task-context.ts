@@ -1,3 +1,4 @@
+import type { EntityManager } from 'typeorm';
 import { durationProblem, toMilliseconds } from '../common/duration.js';
 import { OptionReader } from '../common/option-reader.js';
 import { nameProblem } from '../contracts/task-name.js';
@@ -36,6 +37,22 @@ export class ActivationContext implements BaseContext {
     const problems = [...nameProblems(name), ...stepProblems(fn, options)];
     if (problems.length > 0) return Promise.reject(new InvalidStepError('ctx.step', problems));
     return this.#parts.journal.step(name, fn, options);
+  }
+
+  transaction<T>(
+    name: string,
+    fn: (em: EntityManager) => Promise<T> | T,
+    options?: StepOptions,
+  ): Promise<T> {
+    const { insideStep: step, transaction } = currentExecution.get() ?? {};
+    if (step !== undefined) {
+      if (transaction !== undefined) return Promise.resolve(transaction).then(fn);
+      return Promise.reject(new InsideStepError(step, 'ctx.transaction'));
+    }
+    const problems = [...nameProblems(name), ...stepProblems(fn, options)];
+    if (problems.length > 0)
+      return Promise.reject(new InvalidStepError('ctx.transaction', problems));
+    return this.#parts.journal.transaction(name, fn, options);
   }
 
   async sleep(name: string, duration: Duration): Promise<void> {

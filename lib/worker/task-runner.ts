@@ -16,6 +16,7 @@ import { PAYLOAD_RECORD, type RecordWrite } from '../execution/step-record.js';
 import { serializeError } from '../execution/serialized-error.js';
 import type { InvokeEvent } from '../interfaces/invoke-event.js';
 import type { TaskDefaults } from '../interfaces/task-options.js';
+import type { StepTransactions } from '../persistence/step-transactions.js';
 import type { Attempt } from './attempt.js';
 import type { Completer } from './completer.js';
 import type { JournalEnd } from './journal-ports.js';
@@ -37,6 +38,7 @@ export class TaskRunner {
     private readonly defaults: TaskDefaults,
     private readonly clock: Clock,
     private readonly stopping: () => boolean,
+    private readonly transactions?: StepTransactions,
   ) {}
 
   async run(attempt: Attempt, task: TaskDefinition): Promise<Outcome> {
@@ -76,6 +78,7 @@ export class TaskRunner {
         {
           save: (records) =>
             this.completer.save({ id: execution.id, token: execution.token, records }),
+          transaction: this.transactions && (() => this.transactions!.open(execution)),
           suspend: async (records) => {
             const reply = await this.completer.suspend({
               id: execution.id,

@@ -5,7 +5,9 @@ import { defineTask } from '../../lib/contracts/define-task.js';
 import { type } from '../../lib/contracts/schema.js';
 import { TaskEvent } from '../../lib/contracts/task-event.js';
 import type { PayloadOf, ResultOf, TaskContract } from '../../lib/contracts/task-ref.js';
+import type { EntityManager } from 'typeorm';
 import { Step } from '../../lib/decorators/step.decorator.js';
+import { Tx } from '../../lib/decorators/tx.decorator.js';
 import { Task } from '../../lib/decorators/task.decorator.js';
 // a plain import, as an editor writes it: with isolatedModules and emitDecoratorMetadata a type alone would be an error here
 import { TaskContext, type BaseContext } from '../../lib/interfaces/task-context.js';
@@ -282,6 +284,16 @@ export class Steps {
     return id;
   }
 
+  @Step({ transactional: true, key: (id: string) => id })
+  async paid(id: string, @Tx() em?: EntityManager) {
+    await em!.query(id);
+    return id;
+  }
+
+  // @ts-expect-error -- a yes or a no
+  @Step({ transactional: 'always' })
+  async transactional() {}
+
   @Step({ timeout: '5s', retry: { maxAttempts: 2 } })
   async limited() {}
 
@@ -297,6 +309,19 @@ export class Steps {
 type Same<A, B> =
   (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
 declare function same<A, B>(yes: Same<A, B>): void;
+
+export async function transactions(ctx: TaskContext): Promise<string> {
+  const receipt = await ctx.transaction('pay', async (em) => {
+    // @ts-expect-error -- an EntityManager has no such method
+    void em.charge;
+    await em.query('select 1');
+    return { id: 'r' };
+  });
+  same<typeof receipt, { id: string }>(true);
+  // @ts-expect-error -- nothing to run
+  await ctx.transaction('pay');
+  return receipt.id;
+}
 
 export function contracts(): TaskContract[] {
   const name: 'orders.charge' = charge.name;

@@ -49,6 +49,7 @@ describe('resolveOptions', () => {
     };
     const resolved = resolveOptions(options);
     expect({ ...resolved, queues: { ...resolved.queues } }).toStrictEqual({
+      transactions: { dataSource: 'default', idleTimeout: 5_000 },
       connection: { dataSource: 'default' },
       poolSize: 2,
       schema: 'jobs_2',
@@ -280,6 +281,16 @@ describe('resolveOptions', () => {
       /^context\.inject has nothing at index 1/,
     ],
     [
+      'transactions of no DataSource',
+      { connection, transactions: {} },
+      /^transactions\.dataSource must be the name of the app's DataSource/,
+    ],
+    [
+      'transactions that may idle for too long',
+      { connection, transactions: { dataSource: 'default', idleTimeout: '2h' } },
+      'transactions.idleTimeout must be from 100ms to 1h, and is "2h"',
+    ],
+    [
       'an option of another name',
       { connection, queue: {} },
       'unknown option queue: did you mean queues?',
@@ -293,6 +304,18 @@ describe('resolveOptions', () => {
     expect(problemsOf(options)).toEqual([
       expect.stringMatching(typeof problem === 'string' ? exactly(problem) : problem),
     ]);
+  });
+
+  it('takes the transactions of the DataSource that it connects to, unless it is told of which', () => {
+    expect(resolveOptions({ connection }).transactions).toBeUndefined();
+    expect(resolveOptions({ connection: { dataSource: 'shop' } }).transactions).toEqual({
+      dataSource: 'shop',
+      idleTimeout: 5_000,
+    });
+    const transactions = { dataSource: 'other', idleTimeout: '2s' };
+    expect(
+      resolveOptions({ connection: { dataSource: 'shop' }, transactions }).transactions,
+    ).toEqual({ dataSource: 'other', idleTimeout: 2_000 });
   });
 
   it('lists all problems together', () => {

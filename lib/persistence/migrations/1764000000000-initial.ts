@@ -12,6 +12,7 @@ import { settle } from '../sql/settle.js';
 import { suspend } from '../sql/suspend.js';
 import { tables } from '../sql/tables.js';
 import { registerTasks, resolveTasks } from '../sql/tasks.js';
+import { beginStep, findStep, recordStep } from '../sql/transactional-step.js';
 import {
   announceStop,
   deregisterWorker,
@@ -32,6 +33,9 @@ const functions = [
   claim,
   startAlone,
   saveSteps,
+  beginStep,
+  recordStep,
+  findStep,
   suspend,
   settle,
   registerWorker,

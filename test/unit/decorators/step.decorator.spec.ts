@@ -76,6 +76,7 @@ describe('@Step', () => {
         key: undefined,
         args: ['1'],
         options: { retry: undefined },
+        transactional: false,
         body: expect.any(Function),
       },
     ]);
@@ -140,7 +141,7 @@ describe('@Step', () => {
     const load = Reflect.get(Steps.prototype, 'load') as () => unknown;
     expect([load.name, load.length]).toEqual(['load', 2]);
     const read = ['above', 'below', STEP_METADATA].map((key) => Reflect.getMetadata(key, load));
-    expect(read).toEqual([1, 2, true]);
+    expect(read).toEqual([1, 2, { transactional: false }]);
   });
 
   it.each([

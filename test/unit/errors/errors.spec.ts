@@ -20,8 +20,10 @@ import { InvalidTaskError } from '../../../lib/errors/invalid-task.error.js';
 import { LeaseLostError } from '../../../lib/errors/lease-lost.error.js';
 import { MissingPackageError } from '../../../lib/errors/missing-package.error.js';
 import { NoTasksError } from '../../../lib/errors/no-tasks.error.js';
+import { NoTransactionsError } from '../../../lib/errors/no-transactions.error.js';
 import { NonRetryableError } from '../../../lib/errors/non-retryable.error.js';
 import { InvalidOptionsError } from '../../../lib/errors/options.error.js';
+import { OtherDatabaseError } from '../../../lib/errors/other-database.error.js';
 import { PayloadInvalidError } from '../../../lib/errors/payload-invalid.error.js';
 import { ResultInvalidError } from '../../../lib/errors/result-invalid.error.js';
 import { ResultTimeoutError } from '../../../lib/errors/result-timeout.error.js';
@@ -84,6 +86,22 @@ const errors: [ConductorError, string, string[]][] = [
   ],
   [new ExecutionIdConflictError(id, 't'), 'CONDUCTOR_EXECUTION_ID_CONFLICT', [id, '"t"']],
   [new InsideStepError('load', 'ctx.sleep'), 'CONDUCTOR_INSIDE_STEP', ['"load"', 'ctx.sleep']],
+  [new NoTransactionsError('pay'), 'CONDUCTOR_NO_TRANSACTIONS', ['"pay"', 'transactions: {']],
+  [
+    new OtherDatabaseError('other', 'default', 'conductor'),
+    'CONDUCTOR_OTHER_DATABASE',
+    ['"default"', '"conductor"', 'another database'],
+  ],
+  [
+    new OtherDatabaseError('invisible', 'default', 'conductor'),
+    'CONDUCTOR_OTHER_DATABASE',
+    ['"default"', 'cannot read', 'grant usage on schema "conductor"'],
+  ],
+  [
+    new OtherDatabaseError('refused', 'default', 'conductor'),
+    'CONDUCTOR_OTHER_DATABASE',
+    ['"default"', 'may not record', 'grant select, insert, update'],
+  ],
   [new InvalidInvokeError(['one', 'two']), 'CONDUCTOR_INVALID_INVOKE', ['\n  - one\n  - two']],
   [
     new InvalidStepError('ctx.step', ['one', 'two']),
