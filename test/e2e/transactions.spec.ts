@@ -430,9 +430,11 @@ describe('a transactional step', () => {
         modules: [TypeOrmModule.forRoot({ type: 'postgres', url: apps.database.url, ...options })],
         transactions,
       });
-      return app.conductor
-        .invokeAndWait({ name: 'timeouts' }, 0, { timeout: '10s' })
-        .finally(() => app.close());
+      try {
+        return await app.conductor.invokeAndWait({ name: 'timeouts' }, 0, { timeout: '10s' });
+      } finally {
+        await app.close();
+      }
     };
     await expect(idle({})).resolves.toBe('5s');
     await expect(
