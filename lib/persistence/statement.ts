@@ -2,8 +2,8 @@ import type { Pool, PoolClient } from 'pg';
 import { sleep, type Clock } from '../common/clock.js';
 import { classify, type FailureClass } from './database-error.js';
 
-const FIRST_PAUSE_MS = 25;
-const LONGEST_PAUSE_MS = 1_000;
+export const FIRST_PAUSE_MS = 25;
+export const LONGEST_PAUSE_MS = 1_000;
 
 /** A statement failed, and it is known what that means. */
 export class StatementFailure extends Error {

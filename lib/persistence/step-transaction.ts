@@ -7,9 +7,10 @@ import { LeaseLostError } from '../errors/lease-lost.error.js';
 import { BUSY_PAUSE_MS, reportCode } from '../execution/outcome.js';
 import type { RecordWrite } from '../execution/step-record.js';
 import type { Database } from './database.js';
-import { codeOf } from './database-error.js';
+import { classify, codeOf } from './database-error.js';
 import { destroySocket, QUERY_DEADLINE_MS } from './deadline-client.js';
 import { recordColumns } from './repositories/record-columns.js';
+import { FIRST_PAUSE_MS, LONGEST_PAUSE_MS } from './statement.js';
 import {
   beginStep,
   findStep,
@@ -18,75 +19,121 @@ import {
   TRANSACTION_ENDED,
 } from './sql/transactional-step.js';
 
-/** The database was lost while it committed, and nothing of it was applied: the body may run again. */
-export class NotCommitted extends Error {}
+/** idle_in_transaction_session_timeout. */
+const IDLE_FOR_TOO_LONG = '25P03';
+
+/** The connection was lost, and nothing of the transaction was applied. The body may run again: it is not its failure. */
+export const transactionLost = new Error('The transaction was lost with its connection.');
 
 /** One try of a transactional step's body, on a connection of the app's own pool. */
 export class StepTransaction {
-  private readonly runner: QueryRunner;
   private readonly mark = randomUuid();
+  private runner?: QueryRunner;
   private client?: Client;
   private began?: Promise<EntityManager>;
+  private over = false;
+  private lostBy?: string;
 
   constructor(
-    source: DataSource,
+    private readonly source: DataSource,
     private readonly fence: { id: string; token: string },
     private readonly idleTimeoutMs: number,
     private readonly database: Database,
     private readonly clock: Clock,
-  ) {
-    this.runner = source.createQueryRunner('master');
-  }
+  ) {}
 
-  begin(): Promise<EntityManager> {
-    return (this.began = this.start());
+  /** Waits out what is transient, as the engine does for its own statements, for as long as `goOn` says. */
+  begin(goOn: () => boolean): Promise<EntityManager> {
+    return (this.began = this.start(goOn));
   }
 
   /** Writes the records and commits. A COMMIT without an answer is looked for on a connection of our own, for as long as `goOn` says.
    *  @param records the step's own is the last
-   *  @throws LeaseLostError, NotCommitted, or what Postgres refused it for; nothing was applied then */
+   *  @throws LeaseLostError, transactionLost, or what Postgres refused it for; nothing was applied then */
   async commit(records: RecordWrite[], goOn: () => boolean): Promise<void> {
+    const { name } = records.at(-1)!;
     try {
       await this.record(records);
-      await this.answered(this.runner.commitTransaction());
+      await this.answered(this.runner!.commitTransaction());
     } catch (error) {
-      const { name } = records.at(-1)!;
-      if (await this.rollback())
-        throw codeOf(error) === TRANSACTION_ENDED ? endedItself(name) : error;
-      // the connection is gone; or it has committed, and a subscriber of the app's threw after that
-      if (!(await this.committed(name, goOn))) throw new NotCommitted();
+      const failure = await this.failed(
+        codeOf(error) === TRANSACTION_ENDED ? ended(name) : error,
+        name,
+      );
+      if (failure !== transactionLost) throw failure;
+      // or it has committed, and a subscriber of the app's threw after that
+      if (!(await this.committed(name, goOn))) throw failure;
       return;
     }
-    await this.runner.release();
+    await this.release();
+  }
+
+  /** Takes back what the body wrote.
+   *  @param error what it threw, or what its commit did
+   *  @returns what the step has failed with: transactionLost if that was not its own doing */
+  async failed(error: unknown, name: string): Promise<unknown> {
+    if (await this.rollback()) return error;
+    if (this.client === undefined) return error; // it had not begun
+    if (this.lostBy === IDLE_FOR_TOO_LONG) return idle(name, this.idleTimeoutMs);
+    return transactionLost;
   }
 
   /** Never rejects.
-   *  @returns whether the server says that nothing of it remains; otherwise it may have been committed before */
+   *  @returns whether the server says that nothing of it remains; otherwise its connection was lost */
   async rollback(): Promise<boolean> {
+    this.over = true;
     await this.began?.catch(() => undefined);
     try {
-      await this.answered(this.runner.rollbackTransaction());
+      await this.answered(this.runner!.rollbackTransaction());
       return true;
     } catch {
       if (this.client !== undefined) destroySocket(this.client);
       return false;
     } finally {
-      await this.runner.release();
+      await this.release();
     }
   }
 
-  private async start(): Promise<EntityManager> {
-    this.client = (await this.runner.connect()) as Client;
-    await this.runner.startTransaction();
-    await this.runner.query(beginStep.call(this.database.schema), [this.mark, this.idleTimeoutMs]);
-    return this.runner.manager;
+  private async start(goOn: () => boolean): Promise<EntityManager> {
+    for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(pause * 2, LONGEST_PAUSE_MS)) {
+      try {
+        return await this.startOnce();
+      } catch (error) {
+        await this.release();
+        this.client = undefined;
+        const isTransient = ['retry', 'ambiguous'].includes(classify(error));
+        if (!isTransient || this.over || !goOn()) throw error;
+        await sleep(this.clock, pause * (0.5 + this.clock.random() / 2));
+      }
+    }
+  }
+
+  private async startOnce(): Promise<EntityManager> {
+    const runner = (this.runner = this.source.createQueryRunner('master'));
+    const client = (await runner.connect()) as Client;
+    client.on('error', this.noteLoss);
+    this.client = client;
+    await this.answered(runner.startTransaction());
+    await this.answered(
+      runner.query(beginStep.call(this.database.schema), [this.mark, this.idleTimeoutMs]),
+    );
+    return runner.manager;
+  }
+
+  private readonly noteLoss = (error: unknown): void => {
+    this.lostBy ??= codeOf(error);
+  };
+
+  private async release(): Promise<void> {
+    await this.runner?.release();
+    this.client?.removeListener('error', this.noteLoss);
   }
 
   private async record(records: RecordWrite[]): Promise<void> {
     const item = { ...this.fence, records };
     for (;;) {
       const rows = await this.answered(
-        this.runner.query(recordStep.call(this.database.schema), [
+        this.runner!.query(recordStep.call(this.database.schema), [
           this.mark,
           ...recordColumns([item]),
         ]) as Promise<{ ordinal: number; report: number }[]>,
@@ -120,8 +167,15 @@ export class StepTransaction {
   }
 }
 
-function endedItself(step: string): InvalidStepError {
+function ended(step: string): InvalidStepError {
   return new InvalidStepError(`transactional step "${step}"`, [
     'its body has ended the transaction that it was given, so nothing could be recorded with it: leave COMMIT and ROLLBACK to the engine',
+  ]);
+}
+
+function idle(step: string, limitMs: number): InvalidStepError {
+  return new InvalidStepError(`transactional step "${step}"`, [
+    `Postgres ended its transaction, which had gone without a statement for too long (transactions.idleTimeout: ${limitMs} ms, unless ` +
+      'the connection has a limit of its own): do what takes long before the transaction, or raise the limit',
   ]);
 }

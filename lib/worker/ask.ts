@@ -16,6 +16,8 @@ export interface Ask {
   alone: boolean;
   /** Tries of the body that failed in this attempt. */
   tries: number;
+  /** Tries of a transactional body that were lost with their connection. */
+  losses?: number;
   /** When the wait is over, by the local monotonic clock. */
   due?: number;
   /** Whether the wait is stored. */

@@ -7,11 +7,14 @@ import { currentExecution, type ExecutionOwner } from '../execution/current-exec
 import { delayBeforeRetry } from '../execution/judge.js';
 import { retryPolicy } from '../execution/retry-policy.js';
 import { deserializeError, serializeError } from '../execution/serialized-error.js';
-import type { StepTransaction } from '../persistence/step-transaction.js';
+import { transactionLost, type StepTransaction } from '../persistence/step-transaction.js';
 import type { Ask } from './ask.js';
 
 /** A step's wait between two tries is held in the process up to this long; a longer one frees the worker. */
 const HELD_RETRY_MS = 1_000;
+
+/** A transactional body that is always cut off may itself be why. */
+const MAX_LOST_TRANSACTIONS = 100;
 
 /** What becomes of a body. */
 export interface BodyPorts {
@@ -37,6 +40,8 @@ export class StepBodies {
   private readonly timers = new Set<Timer>();
   /** The errors that bodies threw, by the form that the handler saw. */
   private readonly thrown = new WeakMap<object, unknown>();
+  /** By identity: `instanceof` throws for a revoked Proxy. */
+  private readonly timeouts = new WeakSet<object>();
   /** Whether any body has failed: a failed attempt then has something to forget. */
   anyFailed = false;
 
@@ -86,9 +91,10 @@ export class StepBodies {
       if (this.closed) void transaction?.rollback();
       else this.ports.succeeded(ask, stored, transaction);
     } catch (error) {
-      const over = transaction?.rollback();
-      // its next try may need the same rows; a body whose time is over may still be using the connection
-      if (!(error instanceof StepTimeoutError)) await over;
+      // a body whose time is over may still be using the connection
+      if (this.timeouts.has(error as object)) void transaction?.rollback();
+      else if (transaction !== undefined)
+        return this.failed(ask, await transaction.failed(error, ask.name));
       this.failed(ask, error);
     } finally {
       this.running -= 1;
@@ -108,7 +114,7 @@ export class StepBodies {
     begun?: StepTransaction,
   ): Promise<unknown> {
     const start = async (stepSignal?: AbortSignal) => {
-      const transaction = await begun?.begin();
+      const transaction = await begun?.begin(() => !this.closed);
       return await currentExecution.run(
         { owner: this.owner, insideStep: name, stepSignal, transaction },
         async () => await body!(transaction),
@@ -119,6 +125,7 @@ export class StepBodies {
       const controller = new AbortController();
       const timer = this.startTimer(timeoutMs, () => {
         const error = new StepTimeoutError(name, timeoutMs);
+        this.timeouts.add(error);
         controller.abort(error);
         reject(error);
       });
@@ -145,6 +152,7 @@ export class StepBodies {
   /** Its body threw, or what it wrote could not be committed. */
   failed(ask: Ask, error: unknown): void {
     if (this.closed) return;
+    if (error === transactionLost && this.mayRunAgain(ask)) return this.add(ask);
     this.anyFailed = true;
     ask.tries += 1;
     const policy = retryPolicy(ask.options?.retry, { maxAttempts: 1 }, this.clock.random);
@@ -154,6 +162,12 @@ export class StepBodies {
     const seen = deserializeError(stored);
     this.thrown.set(seen, error);
     this.ports.failed(ask, JSON.stringify(stored), seen);
+  }
+
+  /** The database was away, which is no failure of the step. */
+  private mayRunAgain(ask: Ask): boolean {
+    ask.losses = (ask.losses ?? 0) + 1;
+    return ask.losses <= MAX_LOST_TRANSACTIONS;
   }
 
   private tryAgain(ask: Ask, delay: number): void {

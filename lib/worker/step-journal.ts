@@ -12,7 +12,7 @@ import type { ActiveExecution, StepCall } from '../execution/current-execution.j
 import { deserializeError, type SerializedError } from '../execution/serialized-error.js';
 import type { RecordWrite, StepRecord } from '../execution/step-record.js';
 import type { StepOptions } from '../interfaces/step-options.js';
-import { NotCommitted, type StepTransaction } from '../persistence/step-transaction.js';
+import type { StepTransaction } from '../persistence/step-transaction.js';
 import type { Ask } from './ask.js';
 import type { JournalEnd, JournalPorts, SuspendReply } from './journal-ports.js';
 import { Outbox, type OutboxEntry } from './outbox.js';
@@ -338,8 +338,7 @@ export class StepJournal implements ActiveExecution {
     for (const { record } of entries) {
       const ask = this.asks.get(record.name);
       if (ask === undefined || ask.answered) continue;
-      if (error instanceof NotCommitted) this.bodies.add(ask);
-      else if (ask.transactional) this.bodies.failed(ask, error);
+      if (ask.transactional) this.bodies.failed(ask, error);
       else this.fresh.push(() => this.answer(ask, (reply) => reply.reject(error)));
     }
   }

@@ -155,6 +155,50 @@ describe('a transactional step', () => {
     await expect(handle.status()).resolves.toMatchObject({ attempt: 1 });
   });
 
+  it('S7 whose connection is lost while its body works is no failure: it runs again', async () => {
+    let bodies = 0;
+    @Injectable()
+    class Tasks {
+      @Task('pay', { retry: { maxAttempts: 1 } })
+      async pay(_event: unknown, ctx: TaskContext) {
+        return await ctx.transaction('pay', async (em) => {
+          bodies += 1;
+          await pay(em, `body ${bodies}`);
+          if (bodies < 3) await em.query('select pg_terminate_backend(pg_backend_pid())');
+          return bodies;
+        });
+      }
+    }
+    const { conductor } = await start([Tasks]);
+    await expect(conductor.invokeAndWait({ name: 'pay' }, 0, { timeout: '10s' })).resolves.toBe(3);
+    expect(await payments()).toEqual(['body 3']);
+  });
+
+  it('S7 that Postgres ended for idling too long fails, and is told what to do', async () => {
+    const ended = new Gate();
+    @Injectable()
+    class Tasks {
+      @Task('pay', { retry: { maxAttempts: 1 } })
+      async pay(_event: unknown, ctx: TaskContext) {
+        await ctx.transaction('pay', async (em) => {
+          await pay(em, 'slow');
+          await ended.pass();
+          await pay(em, 'too late');
+        });
+      }
+    }
+    const transactions = { dataSource: 'default', idleTimeout: '200ms' };
+    const { conductor } = await start([Tasks], { transactions } as object);
+    const handle = await conductor.invoke({ name: 'pay' }, 0);
+    await ended.reached;
+    await until(async () => (await idleInTransaction()) === 0);
+    ended.open();
+    await expect(handle.result({ timeout: '10s' })).rejects.toMatchObject({
+      cause: { message: expect.stringContaining('transactions.idleTimeout: 200 ms') },
+    });
+    expect(await payments()).toEqual([]);
+  });
+
   it.each(['commit', 'record_step'])(
     'S7 whose %s is not answered is looked for, and runs again only if it was not committed',
     async (kind) => {
