@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
+import { sentStatements } from '../lib/conductor.fault-points.js';
 
 const lib = resolve(process.cwd(), 'lib');
 
@@ -50,7 +51,7 @@ const below: Record<string, string[]> = {
 };
 
 /** Read by every room, and reading none. */
-const shared = ['conductor.constants.ts'];
+const shared = ['conductor.constants.ts', 'conductor.fault-points.ts'];
 
 describe('the architecture', () => {
   it('has a rule for every room', () => {
@@ -126,6 +127,24 @@ describe('the architecture', () => {
       'persistence/notification.listener.ts',
       'persistence/statement.ts',
     ]);
+  });
+
+  it('has fault points around every statement that is sent', () => {
+    const functions = new Map(
+      [...sources].flatMap(([path, text]) =>
+        path.startsWith('persistence/sql/')
+          ? [...text.matchAll(/export const (\w+) = sqlFunction\(\{\s*name: '(\w+)'/g)].map(
+              ([, constant, name]) => [constant!, name!] as const,
+            )
+          : [],
+      ),
+    );
+    const sent = [...sources.values()].flatMap((text) =>
+      [...text.matchAll(/(\w+)\.call\(/g)].flatMap(
+        ([, constant]) => functions.get(constant!) ?? [],
+      ),
+    );
+    expect(new Set([...sent, 'pg_notify'])).toEqual(new Set(sentStatements));
   });
 
   it('reads Nest’s metadata only in the accessor', () => {

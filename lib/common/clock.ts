@@ -1,9 +1,11 @@
+import type { FaultPoint } from '../conductor.fault-points.js';
+
 /** Longest delay setTimeout can hold; a longer one would fire at once. */
 const MAX_TIMER_MS = 2_147_483_647;
 
 export type Timer = ReturnType<typeof setTimeout>;
 
-/** Local time and chance. It only triggers actions: what is stored, and every order, comes from the database's clock. */
+/** Local time, chance, and where faults may strike. It only triggers actions: what is stored, and every order, comes from the database's clock. */
 export interface Clock {
   /** Monotonic milliseconds since an arbitrary start. */
   now: () => number;
@@ -11,6 +13,9 @@ export interface Clock {
   random: () => number;
   startTimer: (delayMs: number, fire: () => void) => Timer;
   stopTimer: (timer: Timer | undefined) => void;
+  /** Nobody is told in production. A test may end the process here, or throw: then a statement's reply is lost. Not awaited, since even
+   *  a turn of the microtask queue would change what is tested. */
+  reach?: (point: FaultPoint) => void;
 }
 
 export const systemClock: Clock = {

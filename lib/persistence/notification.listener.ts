@@ -45,7 +45,9 @@ export class NotificationListener {
     client.on('notification', () => this.heard());
     try {
       await client.connect();
+      this.clock.reach?.('before-listen');
       for (const channel of this.channels) await client.query(`listen "${channel}"`);
+      this.clock.reach?.('after-listen');
       this.pauseMs = FIRST_PAUSE_MS;
       this.heard(); // whatever was announced before
       this.watch(client);

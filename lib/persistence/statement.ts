@@ -1,5 +1,6 @@
 import type { Pool, PoolClient } from 'pg';
 import { sleep, type Clock } from '../common/clock.js';
+import type { SentStatement } from '../conductor.fault-points.js';
 import { classify, type FailureClass } from './database-error.js';
 
 export const FIRST_PAUSE_MS = 25;
@@ -34,7 +35,9 @@ export class Statement {
       throw new StatementFailure(kind === 'ambiguous' ? 'retry' : kind, error);
     }
     try {
+      this.clock.reach?.(`before-${calledIn(text)}-sent`);
       const { rows } = await client.query(text, values);
+      this.clock.reach?.(`after-${calledIn(text)}-reply`);
       client.release();
       return rows as Row[];
     } catch (error) {
@@ -57,6 +60,11 @@ export class Statement {
       }
     }
   }
+}
+
+/** The function that a statement calls. */
+function calledIn(text: string): SentStatement {
+  return /(\w+)\(/.exec(text)![1] as SentStatement;
 }
 
 export function isTransient(error: unknown): boolean {

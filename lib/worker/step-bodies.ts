@@ -86,7 +86,9 @@ export class StepBodies {
     let transaction: StepTransaction | undefined;
     try {
       if (ask.transactional) transaction = this.transactionFor(ask);
+      this.clock.reach?.('before-body');
       const value = await this.within(parseDuration(ask.options?.timeout), ask, transaction);
+      this.clock.reach?.('after-body');
       const stored = encode(value, `result of step "${ask.name}"`);
       if (this.closed) void transaction?.rollback();
       else this.ports.succeeded(ask, stored, transaction);
@@ -152,6 +154,7 @@ export class StepBodies {
   /** Its body threw, or what it wrote could not be committed. */
   failed(ask: Ask, error: unknown): void {
     if (this.closed) return;
+    this.clock.reach?.('after-failed-body');
     if (error === transactionLost && this.mayRunAgain(ask)) return this.add(ask);
     this.anyFailed = true;
     ask.tries += 1;
@@ -176,6 +179,7 @@ export class StepBodies {
     if (delay > HELD_RETRY_MS) return this.ports.later(ask);
     this.running += 1;
     this.startTimer(delay, () => {
+      this.clock.reach?.('before-retry');
       this.running -= 1;
       this.add(ask);
       this.ports.changed();

@@ -263,6 +263,7 @@ export class StepJournal implements ActiveExecution {
   }
 
   private deliver(delivery: () => void): void {
+    this.clock.reach?.('before-delivery');
     delivery();
     this.schedulePump();
   }

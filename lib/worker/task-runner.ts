@@ -110,6 +110,7 @@ export class TaskRunner {
       };
       const ended = async (judged: () => Promise<Outcome>) => {
         if (left) return this.logs.lateEnd(execution);
+        this.clock.reach?.('after-handler');
         time.stop();
         attempt.close();
         resolve(await judged());
@@ -118,6 +119,7 @@ export class TaskRunner {
         this.logs.leftBehind(execution, error);
         leave(this.judge(attempt, error, policy));
       });
+      this.clock.reach?.('before-handler');
       currentExecution
         .run(attempt.cell, async () => await this.contexts.call(task.handler, parts))
         .then(

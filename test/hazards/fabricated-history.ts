@@ -138,6 +138,7 @@ export function soundHistory(): History {
     rest: { runs: [], workers: [secondWorker] },
     livePids: [secondWorker.pid],
     hitWorkers: [firstWorker.id],
+    announcedStops: [],
     deadlocks: 0,
     ends: [
       { pid: firstWorker.pid, expected: true, code: null, signal: 'SIGKILL', lastWords: [] },

@@ -6,6 +6,7 @@ import { fc4 } from './hazards/fc4.js';
 import { fd1 } from './hazards/fd1.js';
 import { fn1 } from './hazards/fn1.js';
 import { fp1 } from './hazards/fp1.js';
+import { fp2 } from './hazards/fp2.js';
 import { fp3 } from './hazards/fp3.js';
 import { fp4 } from './hazards/fp4.js';
 import { fp5 } from './hazards/fp5.js';
@@ -14,4 +15,19 @@ import { fz3 } from './hazards/fz3.js';
 import { fz4 } from './hazards/fz4.js';
 
 /** In the order in which they run. */
-export const hazards: Hazard[] = [fp1, fp3, fp4, fp5, fc1, fc2, fc3, fc4, fz1, fz3, fz4, fd1, fn1];
+export const hazards: Hazard[] = [
+  fp1,
+  fp2,
+  fp3,
+  fp4,
+  fp5,
+  fc1,
+  fc2,
+  fc3,
+  fc4,
+  fz1,
+  fz3,
+  fz4,
+  fd1,
+  fn1,
+];

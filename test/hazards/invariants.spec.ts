@@ -148,6 +148,11 @@ const violations: [what: string, violated: string[], violation: Violation][] = [
   ['a failure is charged that never was', ['wrong charge'], outcome({ failures: 1 })],
   ['a loss is not charged', ['wrong charge'], outcome({ losses: 0 })],
   ['a loss is charged that never was', ['wrong charge'], outcome({ losses: 2 })],
+  [
+    'a loss is charged although the worker had said that it was stopping',
+    ['wrong charge'],
+    () => ({ announcedStops: [firstWorker.id] }),
+  ],
   ['a claim is not counted', ['wrong charge', 'bodies out of bounds'], outcome({ claims: 1 })],
   ['a worker that nobody hit loses its lease', ['live worker reaped'], () => ({ hitWorkers: [] })],
   [

@@ -80,6 +80,18 @@ export async function installAudit(query: Query, schema = 'conductor'): Promise<
       value: 'new.value::text',
     }),
   );
+  await query('create table audit.announced_stop (worker_id int not null)');
+  await query(
+    `create function audit.stop_announced() returns trigger language plpgsql as $body$
+     begin
+       insert into audit.announced_stop values (new.id);
+       return null;
+     end $body$`,
+  );
+  await query(
+    `create trigger audit after update of stopping on "${schema}".worker
+     for each row when (new.stopping) execute function audit.stop_announced()`,
+  );
   for (const table of ['run', 'outcome', 'step']) {
     await query(
       `create trigger audit after insert or update or delete on "${schema}".${table}
@@ -95,4 +107,10 @@ export function readChanges(query: Query): Promise<Change[]> {
             old_status as "oldStatus", claims, old_started as "oldStarted", name, value
      from audit.change order by seq`,
   );
+}
+
+/** Numbers of the workers that said that they were stopping. */
+export async function readAnnouncedStops(query: Query): Promise<number[]> {
+  const rows = await query<{ id: number }>('select worker_id as id from audit.announced_stop');
+  return rows.map(({ id }) => id);
 }

@@ -1,5 +1,5 @@
 import type { Change } from './audit-trigger.js';
-import { readChanges } from './audit-trigger.js';
+import { readAnnouncedStops, readChanges } from './audit-trigger.js';
 import type { Cluster } from './cluster.js';
 import type { LedgerRow } from './ledger.js';
 import { readLedger } from './ledger.js';
@@ -36,12 +36,14 @@ export interface History<P = unknown> {
   livePids: number[];
   /** Numbers, in the database, of the workers that a fault hit: only these may lose their lease. */
   hitWorkers: number[];
+  /** Numbers of the workers that had said that they were stopping: their loss is charged to nobody. */
+  announcedStops: number[];
   deadlocks: number;
   ends: ProcessEnd[];
   rejections: string[];
 }
 
-export async function readRest({ engine }: Cluster): Promise<Rest> {
+export async function readRest({ engine }: Pick<Cluster, 'engine'>): Promise<Rest> {
   return {
     runs: await engine(
       `select id as execution, status, worker_id as "workerId" from conductor.run order by id`,
@@ -53,12 +55,15 @@ export async function readRest({ engine }: Cluster): Promise<Rest> {
 export async function readRecords({
   engine,
   ledger,
-}: Cluster): Promise<Pick<History, 'outcomes' | 'changes' | 'ledger'>> {
+}: Pick<Cluster, 'engine' | 'ledger'>): Promise<
+  Pick<History, 'outcomes' | 'changes' | 'announcedStops' | 'ledger'>
+> {
   return {
     outcomes: await engine(
       `select id as execution, status, claims, failures, losses, result, error from conductor.outcome`,
     ),
     changes: await readChanges(engine),
+    announcedStops: await readAnnouncedStops(engine),
     ledger: await readLedger(ledger),
   };
 }

@@ -33,6 +33,18 @@ export async function insertEffect(
   );
 }
 
+/** How often this body has begun, in all attempts. */
+export async function countEffects(
+  pool: pg.Pool,
+  { execution, step }: Pick<Effect, 'execution' | 'step'>,
+): Promise<number> {
+  const { rows } = await pool.query<{ count: number }>(
+    `select count(*)::int from effect where execution = $1 and step = $2`,
+    [execution, step],
+  );
+  return rows[0]!.count;
+}
+
 export function readLedger(query: Query): Promise<LedgerRow[]> {
   return query<LedgerRow>(
     `select execution, step, claim, effect, pid, extract(epoch from at)::float8 * 1000 as at from effect order by at`,

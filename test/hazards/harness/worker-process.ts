@@ -1,6 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { deferred } from '../../../lib/common/deferred.js';
+import type { FaultPoint } from '../../../lib/conductor.fault-points.js';
 import type { Proxy } from './proxy.js';
 import {
   SERVE,
@@ -34,6 +35,8 @@ export class WorkerProcess {
   readonly aborts: { execution: string; at: number }[] = [];
   /** When it last said that it lives, by performance.now(). */
   aliveAt = performance.now();
+  /** Fault points that it came to and passed, in their order; told only where faults are set. */
+  readonly reached: FaultPoint[] = [];
   private readonly child: ChildProcess;
   private readonly up = deferred<void>();
   private readonly serving = deferred<void>();
@@ -122,6 +125,7 @@ export class WorkerProcess {
 
   private heard(message: WorkerMessage): void {
     if (message.type === 'unhandledRejection') return void this.rejections.push(message.error);
+    if (message.type === 'reached') return void this.reached.push(message.point);
     if (message.type === 'aborted') return void this.aborts.push(message);
     this.aliveAt = performance.now();
     if (message.type === 'alive') return;

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { Inject, Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import pg from 'pg';
 import type { BaseContext } from '../../../lib/index.js';
-import { insertEffect } from '../harness/ledger.js';
+import { countEffects, insertEffect } from '../harness/ledger.js';
 
 export const LEDGER_URL = Symbol('LEDGER_URL');
 
@@ -32,6 +32,12 @@ export class LedgerWriter implements OnApplicationShutdown {
     const effect = randomUUID();
     await insertEffect(this.pool, { execution: executionId, step, claim: fence, effect });
     return effect;
+  }
+
+  /** How often a body of the execution has begun so far, this time included. */
+  async count(step: string): Promise<number> {
+    const { executionId } = this.attempts.getStore()!;
+    return await countEffects(this.pool, { execution: executionId, step });
   }
 
   async onApplicationShutdown(): Promise<void> {

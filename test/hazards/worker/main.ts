@@ -1,6 +1,6 @@
 import 'reflect-metadata';
 import { NestFactory } from '@nestjs/core';
-import { Orchestrator } from '../../../lib/index.js';
+import { Conductor, Orchestrator } from '../../../lib/index.js';
 import {
   ALIVE_EVERY_MS,
   SERVE,
@@ -29,11 +29,20 @@ const app = await NestFactory.createApplicationContext(WorkerModule.with(setting
 app.enableShutdownHooks();
 const orchestrator = app.get(Orchestrator);
 process.on('message', (message: typeof SERVE | Block) => {
-  if (message === SERVE) void orchestrator.start().then(() => tell({ type: 'serving' }));
+  if (message === SERVE) void serve();
   else block(message.block);
 });
 setInterval(() => tell({ type: 'alive' }), ALIVE_EVERY_MS);
 tell({ type: 'up' });
+
+async function serve(): Promise<void> {
+  await orchestrator.start();
+  tell({ type: 'serving' });
+  if (settings.faults === undefined) return;
+  // these have fault points too, and no handler calls them
+  await app.get(Conductor).resume({ queue: 'default' });
+  await orchestrator.drain();
+}
 
 function block(ms: number): void {
   const end = performance.now() + ms;

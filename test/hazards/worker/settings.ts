@@ -1,4 +1,5 @@
 import type { ConductorModuleOptions } from '../../../lib/index.js';
+import type { FaultPoint } from '../../../lib/conductor.fault-points.js';
 import type { Load } from '../harness/load.js';
 
 export const LEASE_MS = 2_000;
@@ -19,7 +20,19 @@ export interface WorkerSettings {
   poolSize?: number;
   /** Default: true. */
   listen?: boolean;
+  faults?: WorkerFaults;
 }
+
+/** What happens to a process by itself. */
+export interface WorkerFaults {
+  /** It exits where it reaches this point for the nth time. */
+  exitAt?: { point: FaultPoint; time: number };
+  /** The first reply here is lost, and the process lives. */
+  losesReplyAt?: FaultPoint;
+}
+
+/** With which a process exits at a fault point. */
+export const FAULT_EXIT = 77;
 
 export const SETTINGS_VARIABLE = 'HAZARD_WORKER';
 
@@ -38,6 +51,8 @@ export type WorkerMessage =
   /** Again and again, unless it is frozen or blocked. */
   | { type: 'alive' }
   | { type: 'unhandledRejection'; error: string }
+  /** It came to this fault point, and goes on. */
+  | { type: 'reached'; point: FaultPoint }
   /** The signal of an attempt fired, at so many milliseconds since 1970. */
   | { type: 'aborted'; execution: string; at: number };
 

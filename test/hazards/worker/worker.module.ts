@@ -1,4 +1,5 @@
 import { Module, type DynamicModule, type Provider } from '@nestjs/common';
+import { CLOCK } from '../../../lib/conductor.constants.js';
 import { ConductorModule } from '../../../lib/index.js';
 import type { Load } from '../harness/load.js';
 import { LEDGER_URL, LedgerWriter } from './ledger-writer.js';
@@ -7,7 +8,9 @@ import { BatchTasks } from './load-batch.tasks.js';
 import { PoisonTasks } from './load-poison.tasks.js';
 import { LongTasks } from './load-long.tasks.js';
 import { ReadTasks } from './load-reads.tasks.js';
-import { conductorOptions, type WorkerSettings } from './settings.js';
+import { WorkflowSteps, WorkflowTasks } from './load-workflow.tasks.js';
+import { clockWithFaults } from './fault-clock.js';
+import { conductorOptions, type WorkerFaults, type WorkerSettings } from './settings.js';
 
 const providersOf: Record<Load['id'], Provider[]> = {
   A: [OrderTasks, OrderSteps],
@@ -15,6 +18,7 @@ const providersOf: Record<Load['id'], Provider[]> = {
   long: [LongTasks],
   batch: [BatchTasks],
   poison: [PoisonTasks],
+  workflow: [WorkflowSteps, WorkflowTasks],
 };
 
 @Module({})
@@ -26,21 +30,32 @@ export class WorkerModule {
     concurrency,
     poolSize,
     listen = true,
+    faults,
   }: WorkerSettings): DynamicModule {
     return {
       module: WorkerModule,
       imports: [
-        ConductorModule.forRoot(
-          conductorOptions(engineUrl, {
-            role: 'worker',
-            autoStart: false,
-            poolSize,
-            listen,
-            queues: { default: { concurrency } },
-          }),
+        withFaults(
+          ConductorModule.forRoot(
+            conductorOptions(engineUrl, {
+              role: 'worker',
+              autoStart: false,
+              poolSize,
+              listen,
+              queues: { default: { concurrency } },
+            }),
+          ),
+          faults,
         ),
       ],
       providers: [{ provide: LEDGER_URL, useValue: ledgerUrl }, LedgerWriter, ...providersOf[load]],
     };
   }
+}
+
+/** What a dynamic module provides comes after what its class does, and so takes its place. */
+function withFaults(conductor: DynamicModule, faults?: WorkerFaults): DynamicModule {
+  if (faults === undefined) return conductor;
+  const clock: Provider = { provide: CLOCK, useValue: clockWithFaults(faults) };
+  return { ...conductor, providers: [...(conductor.providers ?? []), clock] };
 }

@@ -7,13 +7,18 @@ import type { Invariant } from './invariant.js';
  *  counted. */
 export const charges: Invariant = {
   name: 'wrong charge',
-  violations({ load, accepted, outcomes, changes }) {
+  violations({ load, accepted, outcomes, changes, announcedStops }) {
     const payloads = new Map(accepted.map(({ id, payload }) => [id, payload]));
     const changesOf = byExecution(changes.filter(({ subject }) => subject === 'run'));
     return outcomes.flatMap(({ execution, status, failures, losses, claims }) => {
       const seen = changesOf.get(execution) ?? [];
       const counted = {
-        losses: seen.filter((change) => isRecovery(change) && change.oldStarted).length,
+        losses: seen.filter(
+          (change) =>
+            isRecovery(change) &&
+            change.oldStarted &&
+            !announcedStops.includes(change.oldWorkerId!),
+        ).length,
         claims: seen.filter(
           (change) => change.status === statusCode.running && change.oldStatus !== change.status,
         ).length,

@@ -1,0 +1,48 @@
+/** The engine's functions in the database, and the notification that is sent without one. */
+export const sentStatements = [
+  'resolve_tasks',
+  'register_tasks',
+  'offer_blocked',
+  'register_worker',
+  'heartbeat',
+  'claim',
+  'start_alone',
+  'save_steps',
+  'suspend',
+  'settle',
+  'enqueue',
+  'pg_notify',
+  'end_overdue',
+  'release_orphans',
+  'recover',
+  'resume',
+  'runnable',
+  'announce_stop',
+  'deregister_worker',
+] as const;
+
+export type SentStatement = (typeof sentStatements)[number];
+
+/** Moments beside the statements. A new one is named here and reached in one line: `this.clock.reach?.('…')`. */
+const moments = [
+  'before-listen',
+  'after-listen',
+  'before-handler',
+  'after-handler',
+  'before-body',
+  'after-body',
+  'after-failed-body',
+  'before-retry',
+  'before-delivery',
+] as const;
+
+/** Every moment between which something durable, or something that user code sees, happens: a process that ends at one of
+ *  them must leave nothing that the next one cannot go on from. */
+export const faultPoints = [
+  ...sentStatements.flatMap(
+    (statement) => [`before-${statement}-sent`, `after-${statement}-reply`] as const,
+  ),
+  ...moments,
+];
+
+export type FaultPoint = (typeof faultPoints)[number];

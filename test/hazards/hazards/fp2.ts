@@ -1,0 +1,228 @@
+import { faultPoints, type FaultPoint } from '../../../lib/conductor.fault-points.js';
+import { statusCode } from '../../../lib/execution/execution-status.js';
+import type { Conditions, Figures, Hazard } from '../hazard.js';
+import { atOnce } from '../harness/at-once.js';
+import { installAudit } from '../harness/audit-trigger.js';
+import { openClient } from '../harness/client.js';
+import { CopiedDatabases } from '../harness/copied-databases.js';
+import { healed } from '../harness/healing.js';
+import type { History } from '../harness/history.js';
+import { examine } from '../harness/invariants.js';
+import { doubled } from '../harness/invariants/bodies.js';
+import { stale } from '../harness/invariants/fences.js';
+import { lost } from '../harness/invariants/outcomes.js';
+import { createLedger } from '../harness/ledger.js';
+import type { Planned } from '../harness/load.js';
+import { Random } from '../harness/random.js';
+import { buildWorker } from '../harness/worker-build.js';
+import { nameOf, Wrecks, type Crash, type Wreck } from '../harness/wrecks.js';
+import { answer, isOverdue, loadWorkflow, type WorkflowPayload } from '../loads/load-workflow.js';
+
+const SAMPLED_PAIRS = 60;
+
+/** Processes that boot or run at once, and contexts that finish what others left: those mostly wait for a lease to lapse. */
+const PROCESSES = 6;
+const HEALERS = 12;
+
+/** What a process has to meet in order to come to a point. */
+const meanwhile: Partial<Record<FaultPoint, Partial<Crash>>> = {
+  'before-release_orphans-sent': { losesReplyAt: 'after-claim-reply' },
+  'after-release_orphans-reply': { losesReplyAt: 'after-claim-reply' },
+  'before-announce_stop-sent': { stopped: true },
+  'after-announce_stop-reply': { stopped: true },
+  'before-deregister_worker-sent': { stopped: true },
+  'after-deregister_worker-reply': { stopped: true },
+};
+
+/** What has to have gone wrong before a point is reached. */
+const afterWhat: Partial<Record<FaultPoint, Crash[]>> = {
+  'before-recover-sent': [at('after-body')],
+  'after-recover-reply': [at('after-body')],
+  // alone runs what has taken two processes with it
+  'before-start_alone-sent': [at('after-body'), at('after-body')],
+  'after-start_alone-reply': [at('after-body'), at('after-body')],
+};
+interface Trial {
+  path: Crash[];
+  hit: boolean;
+  violations: Map<string, string[]>;
+  deadlocks: number;
+}
+
+/** The path on which a process exits at this point, and no other before. */
+function pathTo(point: FaultPoint): Crash[] {
+  return [...(afterWhat[point] ?? []), at(point)];
+}
+
+function at(point: FaultPoint, time = 1): Crash {
+  return { point, time, ...meanwhile[point] };
+}
+
+export const fp2: Hazard = {
+  id: 'FP2',
+  title: `exit at each of ${faultPoints.length} fault points, then ${SAMPLED_PAIRS} pairs of them (full: all pairs)`,
+  async run({ seed, full, log }: Conditions): Promise<Figures> {
+    const random = new Random(seed);
+    const plan = loadWorkflow.plan(2, random.branch());
+    const build = await buildWorker();
+    const databases = await CopiedDatabases.open();
+    try {
+      const base = await prepare(databases, plan);
+      const wrecks = new Wrecks(databases, build.main, base, atOnce(PROCESSES));
+      const healers = atOnce(HEALERS);
+      const trial = async (path: Crash[], wreck: Wreck, copied: boolean): Promise<Trial> => {
+        const database = copied ? await databases.copy(wreck.database) : wreck.database;
+        const history = await healers(() =>
+          healed(databases, { ...wreck, database }, { load: loadWorkflow, accepted: plan }),
+        );
+        if (full) await databases.drop(database); // or they would take 15 GB
+        return {
+          path,
+          hit: wreck.hit,
+          violations: violationsOf(history),
+          deadlocks: history.deadlocks,
+        };
+      };
+
+      const calm = await wrecks.undisturbed();
+      const times = countEach(calm.reached);
+      const trials = [await trial([], calm, false)];
+      log(
+        `without a crash ${times.size} of the ${faultPoints.length} points are passed, ${calm.reached.length} times`,
+      );
+
+      trials.push(
+        ...(await Promise.all(
+          faultPoints.map(async (point) => {
+            const path = pathTo(point);
+            return await trial(path, await wrecks.after(path), true); // pairs begin with it
+          }),
+        )),
+      );
+      const singles = trials.length - 1;
+      const missedPoints = trials.slice(1).filter(({ hit }) => !hit);
+      log(
+        `${singles} processes exited at a point of their own; the next one finished each workflow`,
+      );
+
+      const firsts = faultPoints.filter(
+        (point) => !missedPoints.some(({ path }) => path.at(-1)!.point === point),
+      );
+      const pairs = full
+        ? firsts.flatMap((first) => faultPoints.map((second) => [first, second] as const))
+        : Array.from(
+            { length: SAMPLED_PAIRS },
+            () => [random.pick(firsts), random.pick(faultPoints)] as const,
+          );
+      const paired = await Promise.all(
+        pairs.map(async ([first, second]) => {
+          const path = [...pathTo(first), at(second, random.integer(1, times.get(second) ?? 1))];
+          return await trial(path, await wrecks.make(path), false);
+        }),
+      );
+      trials.push(...paired);
+      const hitPairs = paired.filter(({ hit }) => hit).length;
+      log(
+        `${paired.length} pairs, and in ${hitPairs} of them the second process came to its point as well`,
+      );
+
+      const count = (name: string) =>
+        trials.reduce((sum, { violations }) => sum + (violations.get(name)?.length ?? 0), 0);
+      const crashes = trials.filter(({ hit, path }) => hit && path.length > 0).length;
+      const problems = [
+        ...calm.reached
+          .filter((point) => !faultPoints.includes(point))
+          .map((point) => `${point} is reached, and no fault point of that name is listed`),
+        ...missedPoints.map(({ path }) => `no process came to ${nameOf(path)}`),
+        ...trials.flatMap(({ path, violations }) =>
+          [...violations].flatMap(([name, found]) =>
+            found.map(
+              (violation) => `exit at ${nameOf(path) || 'no point'}: ${name}: ${violation}`,
+            ),
+          ),
+        ),
+      ];
+      return {
+        id: 'FP2',
+        load: `each time ${loadWorkflow.description}`,
+        lost: count(lost.name),
+        doubled: count(doubled.name),
+        stale: count(stale.name),
+        deadlocks: trials.reduce((sum, { deadlocks }) => sum + deadlocks, 0),
+        faultsInjected: crashes,
+        faultsUnderLoad: crashes,
+        recoveryP99Ms: null,
+        recoveryMaxMs: null,
+        measured: {
+          'fault points': singles,
+          pairs: paired.length,
+          'pairs hit twice': hitPairs,
+          'same result %':
+            (100 *
+              trials.filter(({ violations }) => [...violations.values()].flat().length === 0)
+                .length) /
+            trials.length,
+        },
+        met: problems.length === 0,
+        seed,
+        problems,
+      };
+    } finally {
+      await databases.close();
+      await build.remove();
+    }
+  },
+};
+
+/** A database in which the work waits, and nobody has begun. */
+async function prepare(
+  databases: CopiedDatabases,
+  plan: Planned<WorkflowPayload>[],
+): Promise<string> {
+  const base = await databases.copy();
+  const client = await openClient(databases.url(base));
+  await databases.using(base, async (query) => {
+    await installAudit(query);
+    await createLedger(query);
+  });
+  for (const { id, payload } of plan)
+    await client.conductor.invoke(loadWorkflow.task, payload, {
+      id,
+      ...(isOverdue(payload) && { expireAfter: 1 }),
+    });
+  await client.close();
+  return base;
+}
+
+/** Of the workflow, and of what it asked for: each exactly once. */
+function violationsOf(history: History<WorkflowPayload>): Map<string, string[]> {
+  const ids = new Set(history.accepted.map(({ id }) => id));
+  const findings = examine({
+    ...history,
+    outcomes: history.outcomes.filter(({ execution }) => ids.has(execution)),
+  } as History);
+  const asked = history.accepted
+    .filter(({ payload }) => !isOverdue(payload))
+    .flatMap(({ payload }) => payload.children);
+  const others = history.outcomes.filter(({ execution }) => !ids.has(execution));
+  const wrong = [
+    ...asked
+      .filter(
+        (id) =>
+          !others.some(
+            ({ execution, status }) => execution === id && status === statusCode.completed,
+          ),
+      )
+      .map((id) => `${id}, which the workflow asked for, did not complete`),
+    ...(others.length === asked.length
+      ? []
+      : [`${others.length} executions of ${answer.name}, and ${asked.length} were asked for`]),
+  ];
+  return findings.set('children', wrong);
+}
+
+function countEach(points: FaultPoint[]): Map<FaultPoint, number> {
+  const counts = new Map<FaultPoint, number>();
+  for (const point of points) counts.set(point, (counts.get(point) ?? 0) + 1);
+  return counts;
+}
