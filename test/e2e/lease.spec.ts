@@ -1,8 +1,14 @@
+import { once } from 'node:events';
 import { Injectable } from '@nestjs/common';
 import { Conductor, Task, TaskContext } from '../../lib/index.js';
+import { statusCode } from '../../lib/execution/execution-status.js';
+import { claimRow } from '../../lib/persistence/sql/claim.js';
 import { Proxy } from '../hazards/harness/proxy.js';
 import { testApps } from '../support/test-app.js';
 import { until } from '../support/until.js';
+
+/** Of a row of a claim's reply that bears an execution. */
+const CLAIMED = String(claimRow.claimed);
 
 describe('the lease of a worker', () => {
   const apps = testApps();
@@ -64,6 +70,60 @@ describe('the lease of a worker', () => {
     const before = await beatAt();
     // the deadline of other statements is 15 s: a beat that waited for that one would come too late
     await expect(until(async () => (await beatAt()) !== before, 8_000)).resolves.toBe(true);
+  });
+
+  it('FC3 keeps nothing that it does not know of: what a lost reply had claimed is given back, and charged nothing', async () => {
+    const claims: number[] = [];
+    @Injectable()
+    class Tasks {
+      @Task('quick')
+      quick(_event: unknown, ctx: TaskContext) {
+        claims.push(ctx.fence);
+      }
+    }
+    const lost: string[] = [];
+    const proxy = new Proxy(apps.database.url, {
+      judge: ({ kind }) => (kind === 'claim' && lost.length === 0 ? 'cutBeforeReply' : 'pass'),
+      cut: ({ kind, rows }) => void (rows.includes(CLAIMED) && lost.push(kind)),
+    });
+    apps.keep({ close: () => proxy.close() });
+    const app = await apps.start({ url: proxy.url, providers: [Tasks], lease: '1s' });
+    const execution = await app.conductor.invoke({ name: 'quick' });
+    await execution.result({ timeout: '20s' });
+    expect(lost).toEqual(['claim']);
+    expect(claims).toEqual([2]);
+    await expect(execution.status()).resolves.toMatchObject({ attempt: 1, losses: 0 });
+  });
+
+  it('FZ1 ends for its handlers before it ends for others: they are told, and what they still write is refused', async () => {
+    const seen: unknown[] = [];
+    let vanishing = false;
+    @Injectable()
+    class Tasks {
+      @Task('long')
+      async long(_event: unknown, ctx: TaskContext) {
+        seen.push(ctx.fence);
+        if (ctx.fence > 1) return;
+        vanishing = true;
+        await once(ctx.signal, 'abort');
+        seen.push(
+          await ctx.step('late', () => 'ran').catch((error: { code: string }) => error.code),
+        );
+        seen.push(
+          ...(await apps.database.query('select status, claims from conductor.run where id = $1', [
+            ctx.executionId,
+          ])),
+        );
+        vanishing = false;
+      }
+    }
+    const proxy = new Proxy(apps.database.url, {
+      judge: ({ kind }) => (vanishing && kind === 'heartbeat' ? 'hold' : 'pass'),
+    });
+    apps.keep({ close: () => proxy.close() });
+    const app = await apps.start({ url: proxy.url, providers: [Tasks], lease: '1s' });
+    await app.conductor.invokeAndWait({ name: 'long' }, 0, { timeout: '20s' });
+    expect(seen).toEqual([1, 'CONDUCTOR_LEASE_LOST', { status: statusCode.running, claims: 1 }, 2]);
   });
 
   it('FZ1 that ended before the reply to a claim came lets nothing of it begin', async () => {

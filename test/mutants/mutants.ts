@@ -119,6 +119,27 @@ export const mutants: Mutant[] = [
     tests: [persistence('claim')],
   },
   {
+    guard: 'claim reconciliation: what is owned and unknown is given back',
+    file: 'lib/orchestrator/heartbeat.ts',
+    code: '    await this.releaseOrphans(reply.orphans);\n',
+    without: '',
+    tests: ['test/e2e/lease.spec.ts'],
+  },
+  {
+    guard: 'self-fencing: handlers are told before the lease ends',
+    file: 'lib/orchestrator/heartbeat.ts',
+    code: 'this.worker.leaseHeld = false;\n      this.worker.loseAll();',
+    without: 'this.worker.leaseHeld = false;',
+    tests: ['test/e2e/lease.spec.ts'],
+  },
+  {
+    guard: 'self-fencing: a claim whose reply comes after the lease starts nothing',
+    file: 'lib/worker/worker.ts',
+    code: '!this.held || (this.workerId !== undefined',
+    without: '(this.workerId !== undefined',
+    tests: ['test/e2e/lease.spec.ts'],
+  },
+  {
     guard: 'blocked: not offered to the worker it did not fit',
     file: sql('blocked'),
     code: ' and ${alias}.blocked_by <> p_worker',
