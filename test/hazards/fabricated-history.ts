@@ -139,6 +139,8 @@ export function soundHistory(): History {
     livePids: [secondWorker.pid],
     hitWorkers: [firstWorker.id],
     announcedStops: [],
+    registrations: [],
+    heldUpMs: 0,
     deadlocks: 0,
     ends: [
       { pid: firstWorker.pid, expected: true, code: null, signal: 'SIGKILL', lastWords: [] },

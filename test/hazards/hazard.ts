@@ -1,9 +1,14 @@
+/** How much of a hazard is run.
+ *  - `fast`: on every change, on whatever machine. What its speed decides is told, and not judged.
+ *  - `scaled`: what a minute allows.
+ *  - `full`: the load of the table in the design, however long that takes. */
+export type Tier = 'fast' | 'scaled' | 'full';
+
 /** What a run of a hazard is made with. */
 export interface Conditions {
   /** Every random choice of the run comes from it. */
   seed: number;
-  /** With the load of the table in the design, however long that takes. */
-  full: boolean;
+  tier: Tier;
   log: (line: string) => void;
 }
 
@@ -32,6 +37,8 @@ export interface Figures {
   seed: number;
   /** Why it was not met: every violation of an invariant and every target missed. */
   problems: string[];
+  /** In the fast tier: what was missed for want of time. */
+  told?: string[];
 }
 
 /** One danger, and what must hold in it. */

@@ -214,11 +214,12 @@ describe('the judge of a hazard', () => {
     return {
       id: 'FP0',
       seed: 1,
+      tier: 'scaled',
       load: 'one execution',
       history,
       faults,
       expectedFaults: faults.length,
-      recoveries: recoveriesFrom(faults, history.changes),
+      recoveries: recoveriesFrom(faults, history),
       problems: [],
       log: () => undefined,
     };
@@ -240,6 +241,7 @@ describe('the judge of a hazard', () => {
       measured: {},
       met: true,
       problems: [],
+      told: [],
     });
   });
 
@@ -267,9 +269,9 @@ describe('the command line of the hazard suite', () => {
     expect(readArguments(['--only', 'fp1,fc3', '--seed', '7', '--full'], hazards)).toMatchObject({
       chosen: [{ id: 'FP1' }, { id: 'FC3' }],
       seed: 7,
-      full: true,
+      tier: 'full',
     });
-    expect(readArguments([], hazards)).toMatchObject({ chosen: hazards, full: false });
+    expect(readArguments([], hazards)).toMatchObject({ chosen: hazards, tier: 'scaled' });
     expect(() => readArguments(['--only', 'FP1,FX9'], hazards)).toThrow(/FX9[^]*FP1/);
     expect(() => readArguments(['--seed', 'x'], hazards)).toThrow('--seed');
   });
@@ -289,7 +291,7 @@ describe('FP1 in small', () => {
         fsync: false,
         kills: { count: 1, pauseMs: [1_000, 1_500] },
       },
-      { seed: 1, full: false, log: (line) => said.push(line) },
+      { seed: 1, tier: 'fast', log: (line) => said.push(line) },
     );
     // how fast it recovers is for the whole FP1 to say, which has the machine to itself
     const { problems, ...rest } = figures;

@@ -1,11 +1,11 @@
 import { randomInt } from 'node:crypto';
 import { parseArgs } from 'node:util';
-import type { Hazard } from '../hazard.js';
+import type { Hazard, Tier } from '../hazard.js';
 
 export interface Arguments {
   chosen: Hazard[];
   json?: string;
-  full: boolean;
+  tier: Tier;
   seed: number;
 }
 
@@ -21,14 +21,21 @@ export function readArguments(args: string[], hazards: Hazard[]): Arguments {
       json: { type: 'string' },
       seed: { type: 'string' },
       full: { type: 'boolean', default: false },
+      fast: { type: 'boolean', default: false },
     },
   });
   return {
     chosen: values.only === undefined ? hazards : chosenOf(values.only, hazards),
     json: values.json,
-    full: values.full,
+    tier: tierOf(values),
     seed: values.seed === undefined ? randomInt(LARGEST_SEED) : seedOf(values.seed),
   };
+}
+
+function tierOf({ fast, full }: { fast: boolean; full: boolean }): Tier {
+  if (fast && full) throw new Error('--fast and --full exclude each other.');
+  if (fast) return 'fast';
+  return full ? 'full' : 'scaled';
 }
 
 function chosenOf(only: string, hazards: Hazard[]): Hazard[] {

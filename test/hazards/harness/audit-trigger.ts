@@ -92,6 +92,20 @@ export async function installAudit(query: Query, schema = 'conductor'): Promise<
     `create trigger audit after update of stopping on "${schema}".worker
      for each row when (new.stopping) execute function audit.stop_announced()`,
   );
+  await query(
+    'create table audit.registration (worker_id int not null, at timestamptz not null, steady_since timestamptz not null)',
+  );
+  await query(
+    `create function audit.registered() returns trigger language plpgsql as $body$
+     begin
+       insert into audit.registration values (new.id, new.started_at, new.steady_since);
+       return null;
+     end $body$`,
+  );
+  await query(
+    `create trigger audit_registered after insert on "${schema}".worker
+     for each row execute function audit.registered()`,
+  );
   for (const table of ['run', 'outcome', 'step']) {
     await query(
       `create trigger audit after insert or update or delete on "${schema}".${table}
@@ -106,6 +120,22 @@ export function readChanges(query: Query): Promise<Change[]> {
             old_token as "oldToken", worker_id as "workerId", old_worker_id as "oldWorkerId", status,
             old_status as "oldStatus", claims, old_started as "oldStarted", name, value
      from audit.change order by seq`,
+  );
+}
+
+/** A worker's beginning. In milliseconds since 1970. */
+export interface Registration {
+  id: number;
+  at: number;
+  /** Since when, as far as it learned from others, the database has answered. */
+  steadySince: number;
+}
+
+export function readRegistrations(query: Query): Promise<Registration[]> {
+  return query<Registration>(
+    `select worker_id as id, extract(epoch from at)::float8 * 1000 as at,
+            extract(epoch from steady_since)::float8 * 1000 as "steadySince"
+     from audit.registration order by worker_id`,
   );
 }
 

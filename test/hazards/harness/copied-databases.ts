@@ -23,7 +23,9 @@ export class CopiedDatabases {
       settings: { max_connections: '300' },
       log: () => undefined,
     });
-    return new CopiedDatabases(server, new pg.Pool({ connectionString: server.url, max: 4 }));
+    const admin = new pg.Pool({ connectionString: server.url, max: 4 });
+    admin.on('error', () => undefined); // the server may be stopped before the last one has left
+    return new CopiedDatabases(server, admin);
   }
 
   /** Nobody may be connected to the original; who still is has to be on the point of leaving. @returns the copy's name */

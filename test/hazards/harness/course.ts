@@ -92,9 +92,10 @@ export async function run<P, F extends Fault>(
       inject(site),
     ]);
     delay.disable();
+    const heldUpMs = Math.round(delay.max / 1e6);
     log(
       `${fed.accepted.length} are accepted, the faults are over; ` +
-        `the machine held up this process for at most ${Math.round(delay.max / 1e6)} ms`,
+        `the machine held up this process for at most ${heldUpMs} ms`,
     );
     await fleet.ready();
     const converged = await converge(cluster, fleet);
@@ -111,6 +112,7 @@ export async function run<P, F extends Fault>(
         load,
         accepted: fed.accepted,
         ...(await readRecords(cluster)),
+        heldUpMs,
         rest,
         livePids,
         hitWorkers: faults.flatMap((fault) => fault.workers.map(({ id }) => id)),

@@ -43,6 +43,7 @@ export async function healed<P>(
       accepted,
       ...records,
       rest: await readRest({ engine: query }),
+      heldUpMs: 0,
       livePids: [],
       // there was one worker at a time: whoever was reaped was dead
       hitWorkers: records.changes.filter(isRecovery).map(({ oldWorkerId }) => oldWorkerId!),

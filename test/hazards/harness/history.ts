@@ -1,5 +1,5 @@
-import type { Change } from './audit-trigger.js';
-import { readAnnouncedStops, readChanges } from './audit-trigger.js';
+import type { Change, Registration } from './audit-trigger.js';
+import { readAnnouncedStops, readChanges, readRegistrations } from './audit-trigger.js';
 import type { Cluster } from './cluster.js';
 import type { LedgerRow } from './ledger.js';
 import { readLedger } from './ledger.js';
@@ -38,6 +38,9 @@ export interface History<P = unknown> {
   hitWorkers: number[];
   /** Numbers of the workers that had said that they were stopping: their loss is charged to nobody. */
   announcedStops: number[];
+  registrations: Registration[];
+  /** The longest time for which the machine let this process wait: it does next to nothing, so the workers may have waited too. */
+  heldUpMs: number;
   deadlocks: number;
   ends: ProcessEnd[];
   rejections: string[];
@@ -56,7 +59,7 @@ export async function readRecords({
   engine,
   ledger,
 }: Pick<Cluster, 'engine' | 'ledger'>): Promise<
-  Pick<History, 'outcomes' | 'changes' | 'announcedStops' | 'ledger'>
+  Pick<History, 'outcomes' | 'changes' | 'announcedStops' | 'registrations' | 'ledger'>
 > {
   return {
     outcomes: await engine(
@@ -64,6 +67,7 @@ export async function readRecords({
     ),
     changes: await readChanges(engine),
     announcedStops: await readAnnouncedStops(engine),
+    registrations: await readRegistrations(engine),
     ledger: await readLedger(ledger),
   };
 }

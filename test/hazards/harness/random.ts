@@ -26,6 +26,16 @@ export class Random {
     return items[this.integer(0, items.length - 1)]!;
   }
 
+  /** So many of them, in their order. */
+  sample<T>(items: readonly T[], count: number): T[] {
+    const left = items.map((_, index) => index);
+    const drawn = Array.from(
+      { length: Math.min(count, items.length) },
+      () => left.splice(this.integer(0, left.length - 1), 1)[0]!,
+    );
+    return drawn.sort((a, b) => a - b).map((index) => items[index]!);
+  }
+
   uuid(): string {
     const hex = Array.from({ length: 32 }, () => this.integer(0, 15).toString(16));
     hex[12] = '4'; // version

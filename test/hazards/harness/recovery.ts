@@ -1,21 +1,37 @@
 import { statusCode } from '../../../lib/execution/execution-status.js';
+import { LEASE_MS } from '../worker/settings.js';
 import type { Change } from './audit-trigger.js';
+import type { History } from './history.js';
 import type { Kill } from './kill.js';
+
+/** What the engine promises, from the last heartbeat of a dead worker (guarantee G8). */
+export const RECOVERY_P99_MS = LEASE_MS + 1_000;
+export const RECOVERY_MAX_MS = LEASE_MS + 2_000;
 
 /** How an execution came back from a worker that was killed. In milliseconds. */
 export interface Recovery {
   execution: string;
   /** From the dead worker's last heartbeat until the execution could be claimed again. */
   claimableAfterBeat: number;
+  /** Whether other workers were beating all the while: only then is a time promised. */
+  promised: boolean;
   /** From the kill until another worker had claimed it. */
   claimedAfterKill?: number;
 }
 
 /** Every execution that recovery took from a killed worker. */
-export function recoveriesFrom(kills: Kill[], changes: Change[]): Recovery[] {
+export function recoveriesFrom(
+  kills: Kill[],
+  { changes, registrations }: Pick<History, 'changes' | 'registrations'>,
+): Recovery[] {
   const killOf = new Map(
     kills.flatMap((kill) => kill.workers.map(({ id, beatAt }) => [id, { kill, beatAt }] as const)),
   );
+  const services = registrations.map(({ id, at }) => ({
+    id,
+    from: at,
+    to: killOf.get(id)?.beatAt ?? Infinity,
+  }));
   const recoveries: Recovery[] = [];
   const waiting = new Map<string, { recovery: Recovery; killedAt: number }>();
   for (const change of changes) {
@@ -26,6 +42,7 @@ export function recoveriesFrom(kills: Kill[], changes: Change[]): Recovery[] {
       const recovery = {
         execution: change.execution,
         claimableAfterBeat: change.at - dead.beatAt,
+        promised: isServed(services, dead.beatAt),
       };
       recoveries.push(recovery);
       waiting.set(change.execution, { recovery, killedAt: dead.kill.at });
@@ -36,6 +53,26 @@ export function recoveriesFrom(kills: Kill[], changes: Change[]): Recovery[] {
     }
   }
   return recoveries;
+}
+
+/** How long a worker beat, from its registration to its last beat. */
+interface Service {
+  from: number;
+  to: number;
+}
+
+/** A newcomer learns that the database has been answering from whoever has beaten within half a lease. */
+const LONGEST_GAP_MS = LEASE_MS / 2;
+
+/** Whether workers were beating from this beat until what lapsed had to be claimable, one following the other without a gap. Who comes
+ *  after a gap must first see for a whole lease of its own that the database answers. */
+function isServed(services: Service[], beatAt: number): boolean {
+  let until = beatAt;
+  for (const { from, to } of services.toSorted((a, b) => a.from - b.from)) {
+    if (from > until + LONGEST_GAP_MS) break;
+    until = Math.max(until, to);
+  }
+  return until >= beatAt + RECOVERY_P99_MS;
 }
 
 /** Whether the lease of the execution's worker lapsed. */

@@ -37,9 +37,12 @@ export function table(rows: Figures[]): string {
     .join('\n');
 }
 
-/** Why each hazard that was not met was not. */
+/** Why each hazard that was not met was not, and what is told only. */
 export function shortcomings(rows: Figures[]): string[] {
-  return rows.flatMap(({ id, problems }) => problems.map((problem) => `${id}: ${problem}`));
+  return rows.flatMap(({ id, problems, told = [] }) => [
+    ...problems.map((problem) => `${id}: ${problem}`),
+    ...told.map((line) => `${id}, told and not judged: ${line}`),
+  ]);
 }
 
 /** Rewritten after each row: a suite that is broken off has left what it found. */

@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import type { Conditions, Figures, Hazard } from '../hazard.js';
+import type { Conditions, Figures, Hazard, Tier } from '../hazard.js';
 import { run, type Course, type Fault, type Site } from '../harness/course.js';
 import { judge } from '../harness/judge.js';
 import { whatRunsIn } from '../harness/kill.js';
@@ -18,7 +18,11 @@ const scaled: Course<OrderPayload> = {
   fsync: false,
 };
 
+const fast: Course<OrderPayload> = { ...scaled, executions: 200, spanMs: 4_000 };
+
 const full: Course<OrderPayload> = { ...scaled, executions: 5_000, concurrency: 30 };
+
+const courses: Record<Tier, Course<OrderPayload>> = { fast, scaled, full };
 
 /** Ends every connection of workers and client, again and again. Nobody may lose its lease by it. */
 async function terminateBackends(
@@ -41,14 +45,15 @@ async function terminateBackends(
 export const fc1: Hazard = {
   id: 'FC1',
   title: 'all backends of the engine terminated every 200 ms for 30 s',
-  async run({ seed, full: isFull, log }: Conditions): Promise<Figures> {
-    const course = isFull ? full : scaled;
+  async run({ seed, tier, log }: Conditions): Promise<Figures> {
+    const course = courses[tier];
     const { history, faults, problems } = await run(course, new Random(seed), log, (site) =>
       terminateBackends(site, course.spanMs),
     );
     return judge({
       id: 'FC1',
       seed,
+      tier,
       load: `${course.executions} executions of ${loadA.description}`,
       history,
       faults,

@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import type { Conditions, Figures, Hazard } from '../hazard.js';
+import type { Conditions, Figures, Hazard, Tier } from '../hazard.js';
 import { beatAfter } from '../harness/beats.js';
 import { run, type Course, type Fault, type Site } from '../harness/course.js';
 import { judge, missed, rounded } from '../harness/judge.js';
@@ -30,12 +30,16 @@ const scaled: Fc2 = {
   darkMs: [1_000, 5_000],
 };
 
+const fast: Fc2 = { ...scaled, executions: 200, spanMs: 5_000, darkMs: [1_000] };
+
 const full: Fc2 = {
   ...scaled,
   executions: 2_500,
   spanMs: 90_000,
   darkMs: [...scaled.darkMs, 30_000],
 };
+
+const courses: Record<Tier, Fc2> = { fast, scaled, full };
 
 interface Dark extends Fault {
   darkMs: number;
@@ -68,8 +72,8 @@ async function darken({ cluster, fleet, random, log }: Site, darkMs: number): Pr
 export const fc2: Hazard = {
   id: 'FC2',
   title: 'one worker’s sockets half-open: everything vanishes for 1 s, then 5 s (full: 30 s)',
-  async run({ seed, full: isFull, log }: Conditions): Promise<Figures> {
-    const course = isFull ? full : scaled;
+  async run({ seed, tier, log }: Conditions): Promise<Figures> {
+    const course = courses[tier];
     const { history, faults, problems } = await run(course, new Random(seed), log, async (site) => {
       const darks: Dark[] = [];
       for (const darkMs of course.darkMs) {
@@ -84,14 +88,15 @@ export const fc2: Hazard = {
     return judge({
       id: 'FC2',
       seed,
+      tier,
       load: `${course.executions} executions of ${loadA.description}`,
       history,
       faults,
       expectedFaults: course.darkMs.length,
       recoveries: [],
       measured: { 'beats again within ms': beats, 'sockets replaced within ms': replaced },
-      problems: [
-        ...problems,
+      problems,
+      timing: [
         ...missed('the first heartbeat after the darkness', beats, BEATS_WITHIN_MS),
         ...missed('the last dead socket’s end', replaced, REPLACED_WITHIN_MS),
       ],

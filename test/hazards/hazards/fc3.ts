@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { claimRow } from '../../../lib/persistence/sql/claim.js';
-import type { Conditions, Figures, Hazard } from '../hazard.js';
+import type { Conditions, Figures, Hazard, Tier } from '../hazard.js';
 import type { Change } from '../harness/audit-trigger.js';
 import { run, type Course, type Fault } from '../harness/course.js';
 import { judge, missed, rounded } from '../harness/judge.js';
@@ -28,13 +28,17 @@ const scaled: Course<OrderPayload> = {
   clientThroughProxy: true, // enqueue is one of the statements
 };
 
+const fast: Course<OrderPayload> = { ...scaled, executions: 300, spanMs: 5_000 };
+
 const full: Course<OrderPayload> = { ...scaled, executions: 10_000, spanMs: 90_000 };
+
+const courses: Record<Tier, Course<OrderPayload>> = { fast, scaled, full };
 
 export const fc3: Hazard = {
   id: 'FC3',
   title: 'replies cut after the commit: 20 % of claims, 2 % of every other statement',
-  async run({ seed, full: isFull, log }: Conditions): Promise<Figures> {
-    const course = isFull ? full : scaled;
+  async run({ seed, tier, log }: Conditions): Promise<Figures> {
+    const course = courses[tier];
     const random = new Random(seed);
     const chances = random.branch();
     const cuts: CutReply[] = [];
@@ -66,10 +70,11 @@ export const fc3: Hazard = {
     return judge({
       id: 'FC3',
       seed,
+      tier,
       load: `${course.executions} executions of ${loadA.description}`,
       history,
       faults,
-      expectedFaults: 100,
+      expectedFaults: course.executions / 20,
       recoveries: [],
       measured: {
         'claims lost': found.length,
@@ -77,8 +82,8 @@ export const fc3: Hazard = {
         'found again p99 ms': orphanP99Ms,
         'found again max ms': rounded(percentile(found, 1)),
       },
-      problems: [
-        ...problems,
+      problems,
+      timing: [
         ...missed('what lost claims had claimed: found again p99', orphanP99Ms, FOUND_WITHIN_MS),
         ...unhit(cuts),
       ],

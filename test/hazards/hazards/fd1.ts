@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import type { Conditions, Figures, Hazard } from '../hazard.js';
+import type { Conditions, Figures, Hazard, Tier } from '../hazard.js';
 import type { Change } from '../harness/audit-trigger.js';
 import { run, type Course, type Fault, type Site } from '../harness/course.js';
 import { judge, missed, rounded } from '../harness/judge.js';
@@ -11,6 +11,7 @@ const WORKS_WITHIN_MS = 2_000;
 
 interface Fd1 extends Course<OrderPayload> {
   crashes: number;
+  pauseMs: [number, number];
 }
 
 const scaled: Fd1 = {
@@ -23,9 +24,20 @@ const scaled: Fd1 = {
   fsync: true,
   crashable: true,
   crashes: 4,
+  pauseMs: [5_000, 8_000],
+};
+
+const fast: Fd1 = {
+  ...scaled,
+  executions: 300,
+  spanMs: 6_000,
+  crashes: 1,
+  pauseMs: [2_000, 3_000],
 };
 
 const full: Fd1 = { ...scaled, executions: 10_000, spanMs: 200_000, crashes: 30 };
+
+const courses: Record<Tier, Fd1> = { fast, scaled, full };
 
 interface Crash extends Fault {
   /** When the server took connections again. */
@@ -55,12 +67,12 @@ function worksAfter(crashes: Crash[], changes: Change[]): number[] {
 export const fd1: Hazard = {
   id: 'FD1',
   title: 'immediate restart of Postgres every 5 to 8 s, 4 times (full: 30 times)',
-  async run({ seed, full: isFull, log }: Conditions): Promise<Figures> {
-    const course = isFull ? full : scaled;
+  async run({ seed, tier, log }: Conditions): Promise<Figures> {
+    const course = courses[tier];
     const { history, faults, problems } = await run(course, new Random(seed), log, async (site) => {
       const crashes: Crash[] = [];
       while (crashes.length < course.crashes) {
-        await pause(site.random.integer(5_000, 8_000));
+        await pause(site.random.integer(...course.pauseMs));
         crashes.push(await crash(site));
       }
       return crashes;
@@ -69,13 +81,15 @@ export const fd1: Hazard = {
     return judge({
       id: 'FD1',
       seed,
+      tier,
       load: `${course.executions} executions of ${loadA.description}`,
       history,
       faults,
       expectedFaults: course.crashes,
       recoveries: [],
       measured: { 'works again within ms': works },
-      problems: [...problems, ...missed('from availability to work', works, WORKS_WITHIN_MS)],
+      problems,
+      timing: missed('from availability to work', works, WORKS_WITHIN_MS),
       log,
     });
   },

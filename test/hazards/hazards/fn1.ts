@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { statusCode } from '../../../lib/execution/execution-status.js';
-import type { Conditions, Figures, Hazard } from '../hazard.js';
+import type { Conditions, Figures, Hazard, Tier } from '../hazard.js';
 import type { Change } from '../harness/audit-trigger.js';
 import { run, type Course, type Fault, type Site } from '../harness/course.js';
 import { judge, missed, rounded } from '../harness/judge.js';
@@ -13,7 +13,7 @@ import { BEAT_MS } from '../worker/settings.js';
 /** The poll, and the round trips of a busy machine. */
 const PICKED_UP_WITHIN_MS = BEAT_MS + 150;
 
-const course: Course<OrderPayload> = {
+const scaled: Course<OrderPayload> = {
   load: loadA,
   executions: 400,
   spanMs: 20_000,
@@ -23,10 +23,20 @@ const course: Course<OrderPayload> = {
   fsync: false,
 };
 
-async function eachSecond({ cluster, log }: Site, act: () => Promise<number>): Promise<Fault[]> {
+const fast: Course<OrderPayload> = { ...scaled, executions: 100, spanMs: 4_000 };
+
+const full: Course<OrderPayload> = { ...scaled, executions: 1_000, spanMs: 40_000 };
+
+const courses: Record<Tier, Course<OrderPayload>> = { fast, scaled, full };
+
+async function eachSecond(
+  { cluster, log }: Site,
+  spanMs: number,
+  act: () => Promise<number>,
+): Promise<Fault[]> {
   const faults: Fault[] = [];
   let hit = 0;
-  for (let at = 1_000; at <= course.spanMs; at += 1_000) {
+  for (let at = 1_000; at <= spanMs; at += 1_000) {
     await pause(1_000);
     const { owned } = await whatRunsIn(cluster.engine);
     hit += await act();
@@ -49,7 +59,8 @@ function pickUps(changes: Change[]): number[] {
 export const fn1: Hazard = {
   id: 'FN1',
   title: 'LISTEN connections ended every second; then no notifications at all',
-  async run({ seed, log }: Conditions): Promise<Figures[]> {
+  async run({ seed, tier, log }: Conditions): Promise<Figures[]> {
+    const course = courses[tier];
     const rows: Figures[] = [];
     for (const listen of [true, false]) {
       const { history, faults, problems } = await run(
@@ -57,7 +68,7 @@ export const fn1: Hazard = {
         new Random(seed),
         log,
         (site) =>
-          eachSecond(site, async () =>
+          eachSecond(site, course.spanMs, async () =>
             listen ? await site.cluster.terminateBackends('listen') : 0,
           ),
       );
@@ -67,6 +78,7 @@ export const fn1: Hazard = {
         judge({
           id: 'FN1',
           seed,
+          tier,
           load: `${listen ? 'listeners ended every second' : 'nobody listens'}; ${course.executions} executions of ${loadA.description}`,
           history,
           faults,
@@ -77,7 +89,8 @@ export const fn1: Hazard = {
             'picked up p99 ms': p99,
             'picked up max ms': rounded(percentile(waited, 1)),
           },
-          problems: [...problems, ...missed('pick-up p99', p99, PICKED_UP_WITHIN_MS)],
+          problems,
+          timing: missed('pick-up p99', p99, PICKED_UP_WITHIN_MS),
           log,
         }),
       );

@@ -1,4 +1,4 @@
-import type { Conditions, Figures, Hazard } from '../hazard.js';
+import type { Conditions, Figures, Hazard, Tier } from '../hazard.js';
 import { run, type Course } from '../harness/course.js';
 import { judge } from '../harness/judge.js';
 import { killWorkers, type KillPlan } from '../harness/kill.js';
@@ -22,6 +22,14 @@ const scaled: Fp1 = {
   kills: { count: 10, pauseMs: [1_500, 2_000] },
 };
 
+const fast: Fp1 = {
+  ...scaled,
+  executions: 200,
+  spanMs: 4_000,
+  spares: 2,
+  kills: { ...scaled.kills, count: 2 },
+};
+
 const full: Fp1 = {
   ...scaled,
   executions: 10_000,
@@ -29,8 +37,10 @@ const full: Fp1 = {
   kills: { count: 50, pauseMs: [1_500, 1_700] },
 };
 
+const courses: Record<Tier, Fp1> = { fast, scaled, full };
+
 /** SIGKILL of a random worker, again and again. */
-export async function runFp1(fp1: Fp1, { seed, log }: Conditions): Promise<Figures> {
+export async function runFp1(fp1: Fp1, { seed, tier, log }: Conditions): Promise<Figures> {
   const { history, faults, problems } = await run(
     fp1,
     new Random(seed),
@@ -40,11 +50,12 @@ export async function runFp1(fp1: Fp1, { seed, log }: Conditions): Promise<Figur
   return judge({
     id: 'FP1',
     seed,
+    tier,
     load: `${fp1.executions} executions of ${fp1.load.description}`,
     history,
     faults,
     expectedFaults: fp1.kills.count,
-    recoveries: recoveriesFrom(faults, history.changes),
+    recoveries: recoveriesFrom(faults, history),
     problems,
     log,
   });
@@ -53,5 +64,5 @@ export async function runFp1(fp1: Fp1, { seed, log }: Conditions): Promise<Figur
 export const fp1: Hazard = {
   id: 'FP1',
   title: 'SIGKILL of a random worker every 1.5 to 2 s, 10 times (full: 50 times)',
-  run: (conditions) => runFp1(conditions.full ? full : scaled, conditions),
+  run: (conditions) => runFp1(courses[conditions.tier], conditions),
 };

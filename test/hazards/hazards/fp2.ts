@@ -1,6 +1,6 @@
 import { faultPoints, type FaultPoint } from '../../../lib/conductor.fault-points.js';
 import { statusCode } from '../../../lib/execution/execution-status.js';
-import type { Conditions, Figures, Hazard } from '../hazard.js';
+import type { Conditions, Figures, Hazard, Tier } from '../hazard.js';
 import { atOnce } from '../harness/at-once.js';
 import { installAudit } from '../harness/audit-trigger.js';
 import { openClient } from '../harness/client.js';
@@ -18,7 +18,12 @@ import { buildWorker } from '../harness/worker-build.js';
 import { nameOf, Wrecks, type Crash, type Wreck } from '../harness/wrecks.js';
 import { answer, isOverdue, loadWorkflow, type WorkflowPayload } from '../loads/load-workflow.js';
 
-const SAMPLED_PAIRS = 60;
+/** How many points, and pairs of them, are drawn. */
+const sizes: Record<Tier, { points: number; pairs: number }> = {
+  fast: { points: 16, pairs: 8 },
+  scaled: { points: faultPoints.length, pairs: 60 },
+  full: { points: faultPoints.length, pairs: faultPoints.length ** 2 },
+};
 
 /** Processes that boot or run at once, and contexts that finish what others left: those mostly wait for a lease to lapse. */
 const PROCESSES = 6;
@@ -60,9 +65,11 @@ function at(point: FaultPoint, time = 1): Crash {
 
 export const fp2: Hazard = {
   id: 'FP2',
-  title: `exit at each of ${faultPoints.length} fault points, then ${SAMPLED_PAIRS} pairs of them (full: all pairs)`,
-  async run({ seed, full, log }: Conditions): Promise<Figures> {
+  title: `exit at each of ${faultPoints.length} fault points, then ${sizes.scaled.pairs} pairs of them (full: all pairs)`,
+  async run({ seed, tier, log }: Conditions): Promise<Figures> {
+    const size = sizes[tier];
     const random = new Random(seed);
+    const points = random.sample(faultPoints, size.points);
     const plan = loadWorkflow.plan(2, random.branch());
     const build = await buildWorker();
     const databases = await CopiedDatabases.open();
@@ -75,7 +82,7 @@ export const fp2: Hazard = {
         const history = await healers(() =>
           healed(databases, { ...wreck, database }, { load: loadWorkflow, accepted: plan }),
         );
-        if (full) await databases.drop(database); // or they would take 15 GB
+        if (tier === 'full') await databases.drop(database); // or they would take 15 GB
         return {
           path,
           hit: wreck.hit,
@@ -93,7 +100,7 @@ export const fp2: Hazard = {
 
       trials.push(
         ...(await Promise.all(
-          faultPoints.map(async (point) => {
+          points.map(async (point) => {
             const path = pathTo(point);
             return await trial(path, await wrecks.after(path), true); // pairs begin with it
           }),
@@ -105,15 +112,16 @@ export const fp2: Hazard = {
         `${singles} processes exited at a point of their own; the next one finished each workflow`,
       );
 
-      const firsts = faultPoints.filter(
+      const firsts = points.filter(
         (point) => !missedPoints.some(({ path }) => path.at(-1)!.point === point),
       );
-      const pairs = full
-        ? firsts.flatMap((first) => faultPoints.map((second) => [first, second] as const))
-        : Array.from(
-            { length: SAMPLED_PAIRS },
-            () => [random.pick(firsts), random.pick(faultPoints)] as const,
-          );
+      const pairs =
+        tier === 'full'
+          ? firsts.flatMap((first) => faultPoints.map((second) => [first, second] as const))
+          : Array.from(
+              { length: size.pairs },
+              () => [random.pick(firsts), random.pick(faultPoints)] as const,
+            );
       const paired = await Promise.all(
         pairs.map(async ([first, second]) => {
           const path = [...pathTo(first), at(second, random.integer(1, times.get(second) ?? 1))];

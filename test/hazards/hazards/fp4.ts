@@ -1,5 +1,5 @@
 import { statusCode } from '../../../lib/execution/execution-status.js';
-import type { Conditions, Figures, Hazard } from '../hazard.js';
+import type { Conditions, Figures, Hazard, Tier } from '../hazard.js';
 import { run, type Course } from '../harness/course.js';
 import { judge, missed } from '../harness/judge.js';
 import { Random } from '../harness/random.js';
@@ -25,13 +25,18 @@ const scaled: Course<PoisonPayload> = {
   expectsEnd: ({ code, signal }) => code === 1 || signal === 'SIGABRT',
 };
 
+/** One that exits, and one that aborts. */
+const fast: Course<PoisonPayload> = { ...scaled, executions: 200, spanMs: 4_000, spares: 1 };
+
 const full: Course<PoisonPayload> = { ...scaled, executions: 2_000, spanMs: 60_000 };
+
+const courses: Record<Tier, Course<PoisonPayload>> = { fast, scaled, full };
 
 export const fp4: Hazard = {
   id: 'FP4',
   title: 'poison: 4 executions in 400 end or stop their process (full: 20 in 2,000)',
-  async run({ seed, full: isFull, log }: Conditions): Promise<Figures> {
-    const course = isFull ? full : scaled;
+  async run({ seed, tier, log }: Conditions): Promise<Figures> {
+    const course = courses[tier];
     const poisoned = course.executions / 100;
     const { history, faults, problems } = await run(
       course,
@@ -63,12 +68,12 @@ export const fp4: Hazard = {
     return judge({
       id: 'FP4',
       seed,
+      tier,
       load: `${course.executions} executions of ${loadPoison.description}`,
       history,
       faults,
       expectedFaults: Math.floor(poisoned * LOSSES * 0.8), // two of them may share a process, and its death
-      recoveries: recoveriesFrom(faults, history.changes),
-      recoveryPromised: false, // poison may take all workers within one lease, and then nobody is left to recover
+      recoveries: recoveriesFrom(faults, history),
       measured: {
         'failed with WORKER_LOST': losses.length,
         'most losses': most,

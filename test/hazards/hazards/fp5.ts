@@ -1,11 +1,18 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import type { Conditions, Figures, Hazard } from '../hazard.js';
+import type { Conditions, Figures, Hazard, Tier } from '../hazard.js';
 import { run, type Course, type Site } from '../harness/course.js';
 import { judge } from '../harness/judge.js';
 import { killWorkers, whatItHit, type Kill } from '../harness/kill.js';
 import { Random } from '../harness/random.js';
 import { recoveriesFrom } from '../harness/recovery.js';
 import { loadA, loadLastAttempt, type OrderPayload } from '../loads/load-a.js';
+
+interface Fp5 {
+  lastAttempt: Course<OrderPayload>;
+  kills: number;
+  allAtOnce: Course<OrderPayload>;
+  rounds: number;
+}
 
 const lastAttempt: Course<OrderPayload> = {
   load: loadLastAttempt,
@@ -17,8 +24,6 @@ const lastAttempt: Course<OrderPayload> = {
   fsync: false,
 };
 
-const KILLS = 4;
-
 const allAtOnce: Course<OrderPayload> = {
   ...lastAttempt,
   load: loadA,
@@ -26,12 +31,21 @@ const allAtOnce: Course<OrderPayload> = {
   spanMs: 20_000,
 };
 
-const ROUNDS = 3;
+const whole: Fp5 = { lastAttempt, kills: 4, allAtOnce, rounds: 3 };
+
+const fast: Fp5 = {
+  lastAttempt: { ...lastAttempt, executions: 100, spanMs: 4_000, spares: 2 },
+  kills: 2,
+  allAtOnce: { ...allAtOnce, executions: 200, spanMs: 5_500 },
+  rounds: 1,
+};
+
+const courses: Record<Tier, Fp5> = { fast, scaled: whole, full: whole };
 
 /** Kills every worker at the same moment; spares take their places at once. */
-async function killAllAtOnce({ cluster, fleet, log }: Site): Promise<Kill[]> {
+async function killAllAtOnce({ cluster, fleet, log }: Site, rounds: number): Promise<Kill[]> {
   const kills: Kill[] = [];
-  for (let round = 1; round <= ROUNDS; round += 1) {
+  for (let round = 1; round <= rounds; round += 1) {
     await pause(5_000);
     await fleet.ready(); // spares, too: three boots at once take this machine seconds
     const victims = [...fleet.workers];
@@ -59,36 +73,40 @@ async function onLastAttempt({ cluster, log }: Site, kills: Kill[]): Promise<voi
 export const fp5: Hazard = {
   id: 'FP5',
   title: 'SIGKILL on the last attempt, 4 times; SIGKILL of all workers at once, 3 times',
-  async run({ seed, log }: Conditions): Promise<Figures[]> {
-    const last = await run(lastAttempt, new Random(seed), log, async (site) => {
+  async run({ seed, tier, log }: Conditions): Promise<Figures[]> {
+    const course = courses[tier];
+    const last = await run(course.lastAttempt, new Random(seed), log, async (site) => {
       const { cluster, fleet, random } = site;
-      const plan = { count: KILLS, pauseMs: [1_500, 2_000] as [number, number] };
+      const plan = { count: course.kills, pauseMs: [1_500, 2_000] as [number, number] };
       const kills = await killWorkers(cluster, fleet, plan, random, log);
       await onLastAttempt(site, kills);
       return kills;
     });
-    const all = await run(allAtOnce, new Random(seed), log, killAllAtOnce);
+    const all = await run(course.allAtOnce, new Random(seed), log, (site) =>
+      killAllAtOnce(site, course.rounds),
+    );
     return [
       judge({
         id: 'FP5',
         seed,
-        load: `${lastAttempt.executions} executions of ${loadLastAttempt.description}`,
+        tier,
+        load: `${course.lastAttempt.executions} executions of ${loadLastAttempt.description}`,
         history: last.history,
         faults: last.faults,
-        expectedFaults: KILLS,
-        recoveries: recoveriesFrom(last.faults, last.history.changes),
+        expectedFaults: course.kills,
+        recoveries: recoveriesFrom(last.faults, last.history),
         problems: last.problems,
         log,
       }),
       judge({
         id: 'FP5',
         seed,
-        load: `all workers at once; ${allAtOnce.executions} executions of ${loadA.description}`,
+        tier,
+        load: `all workers at once; ${course.allAtOnce.executions} executions of ${loadA.description}`,
         history: all.history,
         faults: all.faults,
-        expectedFaults: ROUNDS * allAtOnce.workers,
-        recoveries: recoveriesFrom(all.faults, all.history.changes),
-        recoveryPromised: false, // the promise is made for as long as another worker runs
+        expectedFaults: course.rounds * allAtOnce.workers,
+        recoveries: recoveriesFrom(all.faults, all.history),
         problems: all.problems,
         log,
       }),

@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import type { Conditions, Figures, Hazard } from '../hazard.js';
+import type { Conditions, Figures, Hazard, Tier } from '../hazard.js';
 import { abortsAfter } from '../harness/aborts.js';
 import { run, type Course, type Fault, type Site } from '../harness/course.js';
 import { judge, missed, rounded } from '../harness/judge.js';
@@ -26,7 +26,11 @@ const scaled: Fz1 = {
   freezes: 9,
 };
 
+const fast: Fz1 = { ...scaled, executions: 60, spanMs: 5_000, freezes: 1 };
+
 const full: Fz1 = { ...scaled, executions: 1_200, spanMs: 170_000, freezes: 40 };
+
+const courses: Record<Tier, Fz1> = { fast, scaled, full };
 
 interface Freeze extends Fault {
   abortedAfterMs: number | null;
@@ -53,8 +57,8 @@ async function freeze({ cluster, fleet, random, log }: Site): Promise<Freeze> {
 export const fz1: Hazard = {
   id: 'FZ1',
   title: 'SIGSTOP of a random worker for 1.5 leases, then SIGCONT, 9 times (full: 40 times)',
-  async run({ seed, full: isFull, log }: Conditions): Promise<Figures> {
-    const course = isFull ? full : scaled;
+  async run({ seed, tier, log }: Conditions): Promise<Figures> {
+    const course = courses[tier];
     const { history, faults, problems } = await run(course, new Random(seed), log, async (site) => {
       const freezes: Freeze[] = [];
       while (freezes.length < course.freezes) {
@@ -68,14 +72,15 @@ export const fz1: Hazard = {
     return judge({
       id: 'FZ1',
       seed,
+      tier,
       load: `${course.executions} executions of ${loadLong.description}`,
       history,
       faults,
       expectedFaults: course.freezes,
       recoveries: [],
       measured: { 'signals aborted within ms': aborted },
-      problems: [
-        ...problems,
+      problems,
+      timing: [
         ...missed('attempts that were never told: their number', unheard, 0),
         ...missed('from SIGCONT to the last abort', aborted, ABORTED_WITHIN_MS),
       ],

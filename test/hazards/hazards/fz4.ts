@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import type { Conditions, Figures, Hazard } from '../hazard.js';
+import type { Conditions, Figures, Hazard, Tier } from '../hazard.js';
 import { run, type Course, type Fault, type Site } from '../harness/course.js';
 import { isRecovery } from '../harness/recovery.js';
 import { judge } from '../harness/judge.js';
@@ -8,7 +8,11 @@ import { Random } from '../harness/random.js';
 import { loadLong, type LongPayload } from '../loads/load-long.js';
 import { LEASE_MS } from '../worker/settings.js';
 
-const course: Course<LongPayload> = {
+interface Fz4 extends Course<LongPayload> {
+  leases: number[];
+}
+
+const whole: Fz4 = {
   load: loadLong,
   executions: 200,
   spanMs: 10_000,
@@ -16,7 +20,12 @@ const course: Course<LongPayload> = {
   spares: 0,
   concurrency: 30,
   fsync: false,
+  leases: [0.5, 1.5, 5],
 };
+
+const fast: Fz4 = { ...whole, executions: 60, spanMs: 4_000, leases: [1.5] };
+
+const courses: Record<Tier, Fz4> = { fast, scaled: whole, full: whole };
 
 /** A worker whose event loop turns again and again after a lease has lost it; within a lease it keeps it. */
 async function block({ cluster, fleet, random, log }: Site, leases: number): Promise<Fault> {
@@ -32,9 +41,10 @@ async function block({ cluster, fleet, random, log }: Site, leases: number): Pro
 export const fz4: Hazard = {
   id: 'FZ4',
   title: 'event loop of a worker blocked for 0.5, 1.5 and 5 leases',
-  async run({ seed, log }: Conditions): Promise<Figures[]> {
+  async run({ seed, tier, log }: Conditions): Promise<Figures[]> {
     const rows: Figures[] = [];
-    for (const leases of [0.5, 1.5, 5]) {
+    const course = courses[tier];
+    for (const leases of course.leases) {
       const { history, faults, problems } = await run(
         course,
         new Random(seed),
@@ -46,18 +56,16 @@ export const fz4: Hazard = {
         judge({
           id: 'FZ4',
           seed,
+          tier,
           load: `blocked for ${leases} leases; ${course.executions} executions of ${loadLong.description}`,
           history,
           faults,
           expectedFaults: 1,
           recoveries: [],
           measured: { 'executions taken over': taken },
-          problems: [
-            ...problems,
-            ...(leases > 1 && taken === 0
-              ? ['nothing was taken over from a worker that was gone']
-              : []),
-          ],
+          problems,
+          timing:
+            leases > 1 && taken === 0 ? ['nothing was taken over from a worker that was gone'] : [],
           log,
         }),
       );
