@@ -15,6 +15,10 @@ import { Worker, type ServedQueue } from '../worker/worker.js';
 import { watchFloatingRejections } from './floating-rejections.js';
 import { Heartbeat } from './heartbeat.js';
 
+/** After the hard deadline, for a last word to the database. With what closing the database takes, a process is gone within the
+ *  hard deadline and a second. */
+const LAST_WORD_MS = 500;
+
 /** Everything that lives from one start to the next stop. */
 export class Crew {
   readonly worker: Worker;
@@ -62,10 +66,11 @@ export class Crew {
     );
   }
 
-  async start(queues: ServedQueue[], host: string): Promise<void> {
+  /** @param goOn whether to go on trying while the database does not answer */
+  async start(queues: ServedQueue[], host: string, goOn: () => boolean): Promise<void> {
     this.queues = queues;
     this.host = host;
-    await this.register();
+    await this.register(goOn);
     this.stopWatching = watchFloatingRejections();
     this.worker.start(this.workerId!, queues);
     this.heartbeat.start(this.workerId!);
@@ -74,45 +79,52 @@ export class Crew {
   private host = '';
 
   async stop({ soft, hard }: ResolvedOptions['shutdown']): Promise<void> {
+    const hardAt = this.clock.now() + hard;
     this.stopping = true;
     this.worker.stopClaiming();
     const softTimer = this.clock.startTimer(soft, () =>
       this.worker.interruptAll(new Error('The worker is shutting down.')),
     );
-    const began = this.clock.now();
-    await this.quietly('Announcing the stop', () => this.workers.announceStop(this.workerId!));
-    const left = Math.max(0, hard - (this.clock.now() - began));
+    // not awaited by itself: the database may be away, and handlers come to their end meanwhile
+    const announced = this.quietly('Announcing the stop', () =>
+      this.workers.announceStop(this.workerId!),
+    );
     await atMost(
       this.clock,
-      left,
+      hard,
       this.worker.idle().then(() => this.completer.flush()),
     );
     this.clock.stopTimer(softTimer);
     this.gone = true;
     this.completer.abandon();
-    await this.heartbeat.stop();
-    await this.listener?.stop();
+    // still running something: the row stays, and recovery ends it when the lease lapses, which nothing here renews any more
+    const leftBehind = this.worker.busy > 0;
+    this.worker.loseAll();
+    await atMost(
+      this.clock,
+      hardAt + LAST_WORD_MS - this.clock.now(),
+      this.leave(announced, leftBehind),
+    );
     this.stopWatching?.();
-    // still running something: the row stays, and recovery ends it when the lease lapses
-    if (this.worker.busy === 0)
+  }
+
+  private async leave(announced: Promise<void>, leftBehind: boolean): Promise<void> {
+    await Promise.all([announced, this.heartbeat.stop(), this.listener?.stop()]);
+    if (!leftBehind)
       await this.quietly('Signing off', () => this.workers.deregister(this.workerId!));
   }
 
   /** This worker was reaped: it begins anew under another number. */
   private async enlist(): Promise<void> {
     if (this.gone) return;
-    await this.register();
+    await this.register(() => !this.gone);
     this.heartbeat.renumber(this.workerId!);
     if (!this.stopping) this.worker.start(this.workerId!, this.queues);
   }
 
-  private async register(): Promise<void> {
-    this.workerId = await this.workers.register(
-      this.host,
-      process.pid,
-      this.options.lease,
-      () => !this.gone,
-    );
+  private async register(goOn: () => boolean): Promise<void> {
+    const { lease } = this.options;
+    this.workerId = await this.workers.register(this.host, process.pid, lease, goOn);
   }
 
   private async quietly(what: string, act: () => Promise<unknown>): Promise<void> {

@@ -6,6 +6,7 @@ import {
   type BeforeApplicationShutdown,
   type OnApplicationBootstrap,
   type OnApplicationShutdown,
+  type OnModuleDestroy,
   type OnModuleInit,
 } from '@nestjs/common';
 import { ModuleRef } from '@nestjs/core';
@@ -17,6 +18,7 @@ import { ResultWaiter } from '../client/result-waiter.js';
 import { assertSchemas } from '../contracts/assert-schemas.js';
 import { TaskExplorer } from '../discovery/task.explorer.js';
 import { TaskRegistry } from '../discovery/task.registry.js';
+import { ConductorStoppedError } from '../errors/conductor-stopped.error.js';
 import { NoTasksError } from '../errors/no-tasks.error.js';
 import type { ResolvedOptions } from '../interfaces/module-options.js';
 import { channelOf } from '../persistence/channel.js';
@@ -59,7 +61,12 @@ export interface OrchestratorInfo {
  *  the app goes down. */
 @Injectable()
 export class Orchestrator
-  implements OnModuleInit, OnApplicationBootstrap, BeforeApplicationShutdown, OnApplicationShutdown
+  implements
+    OnModuleInit,
+    OnApplicationBootstrap,
+    OnModuleDestroy,
+    BeforeApplicationShutdown,
+    OnApplicationShutdown
 {
   private readonly logger = new Logger('Conductor');
   private crew?: Crew;
@@ -69,7 +76,9 @@ export class Orchestrator
   private turn: Promise<unknown> = Promise.resolve();
   private wanted = false;
   private stopping = false;
+  private closing = false;
   private hooksTimer?: Timer;
+  private hardTimer?: Timer;
   private startedSignal = deferred<void>();
   private stoppedSignal = deferred<void>();
 
@@ -106,11 +115,20 @@ export class Orchestrator
     }
   }
 
+  /** The first hook of a shutdown: what others of the app do in theirs may take long, and nothing shall be claimed meanwhile. */
+  onModuleDestroy(): void {
+    this.closing = true;
+    // a request that waits for a result keeps the app's server open, which Nest closes between the next hook and the last
+    this.hardTimer = this.clock.startTimer(this.options.shutdown.hard, () => this.waiter.close());
+    void this.stop();
+  }
+
   async beforeApplicationShutdown(): Promise<void> {
     await this.stop();
   }
 
   async onApplicationShutdown(): Promise<void> {
+    this.clock.stopTimer(this.hardTimer);
     this.waiter.close();
     this.notifier.close();
     await this.database.close();
@@ -139,8 +157,9 @@ export class Orchestrator
   }
 
   /** Starts claiming. A client, or an app without tasks, has nothing to claim and starts nothing. Started already: does nothing.
-   *  @throws DatabaseUnavailableError, ConductorStoppedError once the app is closed */
+   *  @throws DatabaseUnavailableError, ConductorStoppedError once the app is being closed */
   async start(): Promise<void> {
+    if (this.closing) throw new ConductorStoppedError('Orchestrator.start');
     this.wanted = true;
     await this.inTurn(async () => {
       try {
@@ -232,7 +251,8 @@ export class Orchestrator
     crew.listener = this.options.listen
       ? new NotificationListener(this.database, () => crew.worker.wake(), this.clock)
       : undefined;
-    await crew.start(queues, hostname());
+    const patient = this.database.patience(REGISTER_PATIENCE_MS);
+    await crew.start(queues, hostname(), () => this.wanted && patient());
     crew.listener?.start(queues.map(({ queueId }) => channelOf(this.database.schema, queueId)));
     this.crew = crew;
     // an application context starts before it can be told to listen for signals

@@ -35,6 +35,8 @@ const sessionSettings = [
 export function dataSourceOptions(
   target: ConnectionTarget,
   { poolSize, schema }: PoolSettings,
+  /** Where each of its connections is found while it is open. */
+  connections: Set<DeadlineClient>,
 ): PostgresOptions {
   const { extra, ...where } = withExtra(target);
   return {
@@ -52,6 +54,7 @@ export function dataSourceOptions(
     extra: {
       ...extra,
       Client: DeadlineClient,
+      connections,
       keepAlive: true,
       options: sessionSettings.map((setting) => `-c ${setting}`).join(' '),
     },

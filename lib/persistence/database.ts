@@ -1,6 +1,6 @@
 import pg, { type Pool } from 'pg';
 import { DataSource, type EntityTarget, type ObjectLiteral, type Repository } from 'typeorm';
-import type { Clock } from '../common/clock.js';
+import { atMost, type Clock } from '../common/clock.js';
 import { ConductorError } from '../errors/conductor.error.js';
 import { ConductorStoppedError } from '../errors/conductor-stopped.error.js';
 import { DatabaseUnavailableError } from '../errors/database-unavailable.error.js';
@@ -21,6 +21,9 @@ import { Initial1764000000000 } from './migrations/1764000000000-initial.js';
 import { SCHEMA_VERSION } from './schema.js';
 import { Statement, StatementFailure } from './statement.js';
 
+/** For connections to end in order, before they are cut: a statement may run, or the other end be silent. */
+const CLOSE_PATIENCE_MS = 250;
+
 export interface DatabaseSettings {
   poolSize: number;
   schema: string;
@@ -37,6 +40,7 @@ export class Database {
   private source?: DataSource;
   private closed = false;
   private readonly lanes: Pool[] = [];
+  private readonly connections = new Set<DeadlineClient>();
 
   constructor(
     private readonly settings: DatabaseSettings,
@@ -51,7 +55,7 @@ export class Database {
   async open(target: ConnectionTarget): Promise<void> {
     this.where = describeTarget(target);
     const source = new DataSource({
-      ...dataSourceOptions(target, this.settings),
+      ...dataSourceOptions(target, this.settings, this.connections),
       entities: [
         QueueEntity,
         TaskEntity,
@@ -101,11 +105,18 @@ export class Database {
     return new Statement(() => (lane ??= this.openLane(deadlineMs)), this.clock);
   }
 
+  /** Closes every connection; what is still under way on one fails. */
   async close(): Promise<void> {
     this.closed = true;
     const source = this.source;
     this.source = undefined;
-    await Promise.all([source?.destroy(), ...this.lanes.splice(0).map((lane) => lane.end())]);
+    const ended = Promise.all([
+      source?.destroy(),
+      ...this.lanes.splice(0).map((lane) => lane.end()),
+    ]);
+    await atMost(this.clock, CLOSE_PATIENCE_MS, ended);
+    for (const connection of this.connections) connection.cut();
+    await ended;
   }
 
   private openLane(deadlineMs: number): Pool {

@@ -7,6 +7,8 @@ export const QUERY_DEADLINE_MS = 15_000;
 export interface DeadlineConfig extends pg.ClientConfig {
   /** How long a query may take. Default: 15 s. */
   deadlineMs?: number;
+  /** It is in here from its making to its end. */
+  connections?: Set<DeadlineClient>;
 }
 
 type Callback = (error: Error | undefined, result?: unknown) => void;
@@ -25,11 +27,18 @@ export class DeadlineClient extends pg.Client {
     // its pool listens only while it is idle in there. When the server ends it between its checkout, its query and its release,
     // nobody would, and the process would end; the pool drops it at the release, and a query on it fails
     this.on('error', () => undefined);
+    config?.connections?.add(this);
+    this.once('end', () => config?.connections?.delete(this));
+  }
+
+  /** Ends it at once, whatever it is doing. */
+  cut(): void {
+    destroySocket(this, 'The conductor closed its connections');
   }
 
   override query = ((...args: unknown[]): unknown => {
     const timer = systemClock.startTimer(this.deadlineMs, () =>
-      destroySocket(this, this.deadlineMs),
+      destroySocket(this, `No reply from Postgres within ${this.deadlineMs} ms`),
     );
     const disarm = () => systemClock.stopTimer(timer);
     const send = (values: unknown[]) => plainClient.query.apply(this, values);
@@ -52,9 +61,9 @@ export class DeadlineClient extends pg.Client {
 }
 
 /** What waits on this connection fails, as lost with it. */
-export function destroySocket(client: pg.Client, deadlineMs = QUERY_DEADLINE_MS): void {
+export function destroySocket(client: pg.Client, reason: string): void {
   const { stream } = (
     client as unknown as { connection: { stream: { destroy(error?: Error): void } } }
   ).connection;
-  stream.destroy(new Error(`No reply from Postgres within ${deadlineMs} ms`));
+  stream.destroy(new Error(reason));
 }

@@ -87,7 +87,7 @@ export class StepTransaction {
       await this.answered(this.runner!.rollbackTransaction());
       return true;
     } catch {
-      if (this.client !== undefined) destroySocket(this.client);
+      if (this.client !== undefined) destroySocket(this.client, 'The transaction was given up');
       return false;
     } finally {
       await this.release();
@@ -158,7 +158,9 @@ export class StepTransaction {
 
   /** The app's connections need not have a deadline of their own: a half-open socket would hold the fence's lock back for ever. */
   private async answered<T>(reply: Promise<T>): Promise<T> {
-    const timer = this.clock.startTimer(QUERY_DEADLINE_MS, () => destroySocket(this.client!));
+    const timer = this.clock.startTimer(QUERY_DEADLINE_MS, () =>
+      destroySocket(this.client!, `No reply from Postgres within ${QUERY_DEADLINE_MS} ms`),
+    );
     try {
       return await reply;
     } finally {

@@ -20,6 +20,8 @@ export class Attempt {
   ) {}
 
   journal?: StepJournal;
+  /** The limit of its time. */
+  time?: { stop(): void };
 
   /** Made when it is first read: most handlers never do. */
   signal(): AbortSignal {
@@ -46,6 +48,7 @@ export class Attempt {
   /** Somebody else may be running this execution now. */
   lose(): void {
     this.interrupted = 'lost';
+    this.time?.stop();
     this.abort(new LeaseLostError(this.execution.id));
     this.journal?.lose();
   }

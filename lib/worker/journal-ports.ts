@@ -18,6 +18,8 @@ export interface JournalPorts {
   suspend(records: RecordWrite[]): Promise<SuspendReply>;
   /** Whether no new body may start: the worker is shutting down. */
   stopping(): boolean;
+  /** Whether its signal was aborted for that: what a body throws from then on is no failure of its own. */
+  interrupted(): boolean;
   end(end: JournalEnd): void;
   /** A call came from a handler that was dropped: it will never be answered. */
   lateCall(call: string): void;

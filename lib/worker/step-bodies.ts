@@ -28,6 +28,8 @@ export interface BodyPorts {
   later(ask: Ask): void;
   /** For one try of a transactional step. */
   transaction?: () => StepTransaction;
+  /** Whether a body that fails now obeys the end of its process. */
+  interrupted(): boolean;
   /** Something started, ended or may be started. */
   changed(): void;
 }
@@ -155,6 +157,7 @@ export class StepBodies {
   failed(ask: Ask, error: unknown): void {
     if (this.closed) return;
     this.clock.reach?.('after-failed-body');
+    if (this.ports.interrupted()) return this.add(ask); // begun again where it goes on
     if (error === transactionLost && this.mayRunAgain(ask)) return this.add(ask);
     this.anyFailed = true;
     ask.tries += 1;

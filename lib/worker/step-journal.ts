@@ -67,6 +67,7 @@ export class StepJournal implements ActiveExecution {
         succeeded: (ask, value, transaction) => this.keepResult(ask, value, transaction),
         failed: (ask, stored, seen) => this.observeError(ask, stored, seen),
         later: (ask) => this.waits.add(ask),
+        interrupted: () => this.ports.interrupted(),
         changed: () => this.schedulePump(),
       },
       { executionId: execution.id, taskName: execution.task.name },

@@ -90,6 +90,7 @@ export class TaskRunner {
               : { type: reply.type === 'parked' ? 'parked' : 'lost' };
           },
           stopping: this.stopping,
+          interrupted: () => attempt.interrupted === 'shutdown',
           end: (end) => {
             if (end.type === 'lost') return attempt.lose(); // its handler still runs; it ends the attempt when it settles
             leave(outcomeOf(end));
@@ -120,6 +121,7 @@ export class TaskRunner {
         leave(this.judge(attempt, error, policy));
       });
       this.clock.reach?.('before-handler');
+      attempt.time = time;
       currentExecution
         .run(attempt.cell, async () => await this.contexts.call(task.handler, parts))
         .then(

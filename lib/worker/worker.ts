@@ -260,6 +260,8 @@ export class Worker {
   }
 
   private async carryOut(attempt: Attempt, task: TaskDefinition): Promise<void> {
+    // claimed when the stop was announced: it has not begun, and need not
+    if (this.workerId === undefined) return await this.settle(attempt, { type: 'released' });
     if (attempt.execution.alone && !(await this.startAlone(attempt))) return;
     const outcome = await this.runner.run(attempt, task);
     await this.settle(attempt, outcome);

@@ -1,5 +1,6 @@
 import { v4 as randomUuid } from 'uuid';
 import type { SettledOutcome } from '../../lib/execution/outcome.js';
+import { channelOf } from '../../lib/persistence/channel.js';
 import type { TaskIds } from '../../lib/persistence/repositories/task.repository.js';
 import type { Fence } from '../../lib/persistence/repositories/worker.repository.js';
 import { freezeClock } from '../support/frozen-clock.js';
@@ -103,6 +104,26 @@ describe('settle', () => {
     await expect(db.claim(worker, [task])).resolves.toMatchObject({
       executions: [{ id: fence.id, failures: 1, claims: 2 }],
     });
+  });
+
+  it('tells the listeners of its queue of what is released, and of nothing else', async () => {
+    const listener = db.database.ownClient();
+    await listener.connect();
+    const heard: string[] = [];
+    listener.on('notification', ({ channel }) => heard.push(channel));
+    const [own, other] = [await db.task(randomUuid(), { queue: 'told' }), task];
+    for (const { queueId } of [own, other])
+      await listener.query(`listen "${channelOf('conductor', queueId)}"`);
+    const claimedOf = async (of: TaskIds) => {
+      await db.enqueue(of);
+      return await db.claimOne(worker, of);
+    };
+    await db.settle([await claimedOf(other)], retry(0));
+    await db.settle([await claimedOf(other)], completed());
+    await db.settle([await claimedOf(own), await claimedOf(own)], released);
+    await listener.query('select 1'); // what was told before this reply has come
+    await listener.end();
+    expect(heard).toEqual([channelOf('conductor', own.queueId)]);
   });
 
   it('gives back what is released as it was: same place, same attempt, nothing noted', async () => {

@@ -1,6 +1,7 @@
 import { statusCode as status } from '../../execution/execution-status.js';
 import { outcomeCode as code, reportCode } from '../../execution/outcome.js';
 import { recordKind, recordStatus } from '../../execution/step-record.js';
+import { channelOfQueue } from '../channel.js';
 import { offerDelay } from './blocked.js';
 import { sqlFunction } from './sql-function.js';
 
@@ -11,6 +12,7 @@ import { sqlFunction } from './sql-function.js';
  *    batch may hold a stale and a current entry of one execution.
  *  - Rows that somebody else has locked are skipped and reported busy, so this statement waits for nobody: it cannot
  *    deadlock, and one foreign lock does not hold up the rest.
+ *  - What is released goes on elsewhere at once: the listeners of its queue are told.
  *  - A failed attempt forgets its step errors (the next one runs those bodies again) and the steps that were between two
  *    tries; what was recorded after a forgotten error becomes optional. p_forget says whether there can be any. */
 export const settle = sqlFunction({
@@ -79,5 +81,12 @@ begin
               else ${reportCode.lost} end
   from asked a
   where not exists (select 1 from held h where h.n = a.n);
+
+  if ${code.released} = any(p_outcomes) then
+    perform pg_notify(channel, '') from (
+      select distinct ${channelOfQueue(s, 't.queue_id')} as channel
+      from unnest(p_ids, p_outcomes) x(id, outcome) join ${s}.run r on r.id = x.id join ${s}.task t on t.id = r.task_id
+      where x.outcome = ${code.released} and r.status = ${status.pending}) released;
+  end if;
 end`,
 });
