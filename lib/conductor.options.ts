@@ -1,3 +1,4 @@
+import { checkInjected } from './common/injected-option.js';
 import { OptionReader } from './common/option-reader.js';
 import { shown } from './common/shown.js';
 import { readConnection } from './conductor.connection-options.js';
@@ -166,20 +167,6 @@ function readContext(options: OptionReader): ContextOption | undefined {
   }
   const factory = options.nested('context');
   factory?.onlyKnown(['inject', 'useFactory']);
-  if (factory && typeof factory.given.useFactory !== 'function') {
-    factory.fail(
-      'useFactory',
-      `must be a function that returns the members to add, and is ${shown(factory.given.useFactory)}`,
-    );
-  }
-  const inject = factory?.given.inject ?? [];
-  if (!Array.isArray(inject))
-    factory?.fail('inject', `must be an array of injection tokens, and is ${shown(inject)}`);
-  else if (inject.includes(undefined)) {
-    factory?.fail(
-      'inject',
-      `has nothing at index ${inject.indexOf(undefined)}; two files that import each other do that`,
-    );
-  }
+  if (factory !== undefined) checkInjected(factory, 'the members to add');
   return context as ContextOption;
 }

@@ -33,7 +33,8 @@ export type {
 } from './interfaces/retry-options.js';
 export type { StepMethodOptions, StepOptions } from './interfaces/step-options.js';
 export type { TaskLogger } from './interfaces/task-logger.js';
-export type { TaskOptions } from './interfaces/task-options.js';
+export type { Injected } from './interfaces/injected.js';
+export type { TaskOptions, TaskSettings } from './interfaces/task-options.js';
 
 // Asking for work
 export { Conductor } from './client/conductor.js';

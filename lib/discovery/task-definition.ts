@@ -1,12 +1,12 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
-import type { TaskOptions } from '../interfaces/task-options.js';
+import type { TaskSettings } from '../interfaces/task-options.js';
 import type { TaskHandler } from './task-handler.js';
 
 /** A task as it was found in the app. */
 export interface TaskDefinition {
   name: string;
   queue: string;
-  options: TaskOptions;
+  options: TaskSettings;
   payload?: StandardSchemaV1;
   returns?: StandardSchemaV1;
   handler: TaskHandler;

@@ -1,14 +1,16 @@
 import { Injectable, type InjectionToken } from '@nestjs/common';
-import { DiscoveryService, MetadataScanner } from '@nestjs/core';
+import { DiscoveryService, MetadataScanner, ModuleRef } from '@nestjs/core';
 import type { InstanceWrapper } from '@nestjs/core/injector/instance-wrapper.js';
 import { nameProblem } from '../contracts/task-name.js';
 import type { TaskMetadata } from '../decorators/task.decorator.js';
 import { InvalidTaskError } from '../errors/invalid-task.error.js';
 import { paramProblems, type ParamsMetadata } from './handler-params.js';
+import type { TaskSettings } from '../interfaces/task-options.js';
 import type { TaskDefinition } from './task-definition.js';
 import { taskHandler } from './task-handler.js';
 import { TaskMetadataAccessor } from './task-metadata.accessor.js';
 import { taskOptionProblems } from './task-option-problems.js';
+import { plainOptions } from './task-settings.js';
 
 type Prototype = Record<string, (...args: unknown[]) => unknown>;
 
@@ -20,6 +22,8 @@ const BOTH = 'is both @Task and @Step: a task calls steps; move the step into a 
 interface Handler {
   method: string;
   task: TaskMetadata;
+  /** The options, carried out. */
+  options: TaskSettings;
   isStep: boolean;
   /** The class that its parameters' decorators know. */
   declaring: object;
@@ -36,6 +40,7 @@ export class TaskExplorer {
     private readonly discovery: DiscoveryService,
     private readonly scanner: MetadataScanner,
     private readonly metadata: TaskMetadataAccessor,
+    private readonly modules: ModuleRef,
   ) {}
 
   /** The transactional `@Step` methods of the app's providers, as `Class.method`. */
@@ -53,7 +58,7 @@ export class TaskExplorer {
   }
 
   /** @throws InvalidTaskError that lists what is wrong with every handler that cannot work */
-  explore(): TaskDefinition[] {
+  async explore(): Promise<TaskDefinition[]> {
     const definitions: TaskDefinition[] = [];
     const faults: { source: string; problems: string[] }[] = [];
     const controllers = new Set(this.discovery.getControllers());
@@ -64,8 +69,11 @@ export class TaskExplorer {
       seen.add(wrapper.instance);
       for (const source of this.strayTransactions(wrapper))
         faults.push({ source, problems: [STRAY_TX] });
-      for (const handler of this.handlersOf(wrapper)) {
-        const problems = handlerProblems(wrapper, handler);
+      for (const found of this.handlersOf(wrapper)) {
+        const problems: string[] = [];
+        const options = await plainOptions(found.task.options, this.modules, problems);
+        const handler = { ...found, options: options as TaskSettings };
+        problems.push(...handlerProblems(wrapper, handler));
         if (problems.length > 0) faults.push({ source: handler.source, problems });
         else definitions.push(definition(wrapper, handler, controllers.has(wrapper)));
       }
@@ -95,7 +103,7 @@ export class TaskExplorer {
       .map((method) => `${prototype.constructor!.name}.${method}`);
   }
 
-  private handlersOf(wrapper: InstanceWrapper): Handler[] {
+  private handlersOf(wrapper: InstanceWrapper): Omit<Handler, 'options'>[] {
     const prototype = prototypeOf(wrapper);
     if (!prototype) return [];
     return this.scanner.getAllMethodNames(prototype).flatMap((method) => {
@@ -130,22 +138,22 @@ function prototypeOf(wrapper: InstanceWrapper): Prototype | undefined {
 
 function handlerProblems(
   wrapper: InstanceWrapper,
-  { task, isStep, params, declared }: Handler,
+  { task, options, isStep, params, declared }: Handler,
 ): string[] {
   const kind = {
     contract: task.contract !== undefined,
-    decorated: task.options?.params === 'decorated',
+    decorated: options?.params === 'decorated',
   };
   return [
     ...(isStep ? [BOTH] : []),
-    ...taskProblems(task),
+    ...taskProblems(task, options),
     ...paramProblems(params, declared, kind, (pipe) =>
       wrapper.host!.injectables.has(pipe as InjectionToken),
     ),
   ];
 }
 
-function taskProblems({ name, contract, options }: TaskMetadata): string[] {
+function taskProblems({ name, contract }: TaskMetadata, options: TaskSettings): string[] {
   const problems: string[] = [];
   const wrong = nameProblem(name);
   if (wrong !== undefined) problems.push(`the task's name ${wrong}${hint(name)}`);
@@ -164,10 +172,10 @@ function hint(name: unknown): string {
 
 function definition(
   wrapper: InstanceWrapper,
-  { method, task, declaring, params, source }: Handler,
+  { method, task, options, declaring, params, source }: Handler,
   isController: boolean,
 ): TaskDefinition {
-  const { name, contract, options } = task;
+  const { name, contract } = task;
   return {
     name: name as string,
     queue: contract?.queue ?? options.queue ?? 'default',

@@ -1,4 +1,5 @@
-import type { InjectionToken, OptionalFactoryDependency, Type } from '@nestjs/common';
+import type { Type } from '@nestjs/common';
+import type { Injected } from './injected.js';
 import type { TaskDefaults } from './task-options.js';
 
 interface PoolOptions {
@@ -26,13 +27,7 @@ export type ConnectionOptions =
 
 /** A class, whose dependencies are injected, or a factory. What they ask for may be provided by any module of the app. Where any of it is
  *  request-scoped, or the class is, each activation of a handler gets one of its own. */
-export type ContextOption =
-  | Type<object>
-  | {
-      inject?: (InjectionToken | OptionalFactoryDependency)[];
-      // oxlint-disable-next-line typescript/no-explicit-any -- its parameters are what `inject` names
-      useFactory: (...args: any[]) => object | Promise<object>;
-    };
+export type ContextOption = Type<object> | Injected<object>;
 
 export interface QueueOptions {
   /** Handlers of this queue that run at once in this process. 1 to 10,000, default 10. */

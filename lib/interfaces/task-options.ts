@@ -1,8 +1,9 @@
 import type { Duration } from './duration.js';
+import type { Injected } from './injected.js';
 import type { RetryOptions } from './retry-options.js';
 
-/** How a task's executions are run. Workers write these to the database when they boot, so that clients need not know them. */
-export interface TaskOptions {
+/** A task's options as they are once it is known what injected ones come to. */
+export interface TaskSettings {
   /** The queue the task's executions wait in. Default `'default'`. A contract names the queue itself: another one here fails the boot. */
   queue?: string;
   /** Attempts and the waits between them. Default: the module's `defaults.retry`, else 3 attempts with exponential backoff. */
@@ -26,6 +27,31 @@ export interface TaskOptions {
   /** `'decorated'`: decorators say what the handler's first or second parameter gets, such as `@Payload()`. The compiler cannot see
    *  them, so of a contract's handler it checks the result alone. A handler that does not fit fails the boot. */
   params?: 'decorated';
+}
+
+/** T as configuration has it: durations are any strings, checked at boot. */
+type FromConfig<T> = [Duration] extends [T] ? T | string : PartsFromConfig<T>;
+type PartsFromConfig<T> = T extends (...args: never[]) => unknown
+  ? T
+  : T extends object
+    ? { [K in keyof T]: FromConfig<T[K]> }
+    : T;
+
+// it is for the compiler, which sees no factory's result
+type InjectableSettings = Omit<TaskSettings, 'params'>;
+
+type OrInjected<T> = {
+  [K in keyof T]: T[K] | Injected<FromConfig<T[K]>>;
+};
+
+/** How a task's executions are run. Workers write these to the database when they boot, so that clients need not know them.
+ *
+ *  Each may be `{ inject, useFactory }` in place of its value, as with Nest's providers, and `inject` and `useFactory` may stand
+ *  beside them: what that returns stands over them. Factories are called once, at boot, and may be asynchronous; what they return is
+ *  checked as if it had been written there, but undefined is an option that was not given. */
+export interface TaskOptions
+  extends OrInjected<InjectableSettings>, Partial<Injected<FromConfig<InjectableSettings>>> {
+  params?: TaskSettings['params'];
 }
 
 /** The defaults of a module, beneath each task's own options. */

@@ -9,12 +9,12 @@ import {
 } from '@nestjs/common/constants.js';
 import type { ContextId, ModuleRef } from '@nestjs/core';
 import { ActivationScope } from '../discovery/activation-scope.js';
+import { Injection } from '../discovery/injection.js';
 import { InvalidOptionsError } from '../errors/options.error.js';
 import type { ContextOption } from '../interfaces/module-options.js';
 import type { TaskRequest } from '../interfaces/task-request.js';
 import { memberProblems, membersOf } from '../worker/custom-members.js';
 import { TaskContexts } from '../worker/task-contexts.js';
-import { Injection } from './injection.js';
 
 /** How the app's own context is made: once, or for each activation if it or anything it injects is request-scoped. */
 interface ContextSource {
@@ -74,11 +74,7 @@ function fromFactory(
   { inject = [], useFactory }: Exclude<ContextOption, Type<object>>,
   modules: ModuleRef,
 ): ContextSource {
-  const injections = inject.map((asked) => {
-    const isOptional = typeof asked === 'object' && 'token' in asked;
-    const [token, optional] = isOptional ? [asked.token, asked.optional] : [asked, false];
-    return new Injection(modules, token, 'context.inject', optional);
-  });
+  const injections = inject.map((asked) => Injection.of(asked, modules, 'context.inject'));
   return {
     isRequestScoped: injections.some(({ isRequestScoped }) => isRequestScoped),
     make: async (contextId) => await useFactory(...(await resolveAll(injections, contextId))),

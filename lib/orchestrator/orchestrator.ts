@@ -97,7 +97,7 @@ export class Orchestrator
   ) {}
 
   async onModuleInit(): Promise<void> {
-    if (this.options.role !== 'client') this.registry.addAll(this.explorer.explore());
+    if (this.options.role !== 'client') this.registry.addAll(await this.explorer.explore());
     await assertSchemas(this.registry.all());
     if (this.options.role === 'worker' && this.registry.all().length === 0)
       throw new NoTasksError();

@@ -97,7 +97,7 @@ describe('a process with HTTP and the conductor', () => {
       app
         .all('began')
         .map(({ name }) => name)
-        .toSorted();
+        .toSorted((a, b) => a.localeCompare(b));
     expect(ran(first)).toEqual(['ask', 's0', 's0', 's0', 's1', 's1', 's1']);
     expect(ran(second)).toEqual(['s2', 's2', 's2']);
     for (const { id } of [...held, asking])

@@ -24,6 +24,7 @@ export type AppMessage =
   | { type: 'up'; url: string }
   | { type: 'signal' }
   /** The body of a step, or a handler, began; ended. */
-  | { type: 'began' | 'ended'; execution: string; name: string }
+  | { type: 'began'; execution: string; name: string }
+  | { type: 'ended'; execution: string; name: string }
   | { type: 'invoked'; id: string }
   | { type: 'closed' };

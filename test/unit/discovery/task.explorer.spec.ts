@@ -95,7 +95,7 @@ describe('TaskExplorer', () => {
 
   it('calls what lies over a method at the time of the call', async () => {
     const module = await app({ providers: [OrderTasks] });
-    const [, report] = module.get(TaskExplorer).explore();
+    const [, report] = await module.get(TaskExplorer).explore();
     const spy = jest.spyOn(module.get(OrderTasks), 'report').mockReturnValue('spied');
     expect(report!.handler('event', 'ctx', noScope)).toBe('spied');
     expect(spy).toHaveBeenCalledWith('event', 'ctx');
@@ -269,7 +269,7 @@ describe('TaskExplorer', () => {
         { provide: Made, scope: Scope.REQUEST, useFactory: () => new Made((made += 1)) },
       ],
     });
-    const found = module.get(TaskExplorer).explore();
+    const found = await module.get(TaskExplorer).explore();
     expect(made).toBe(0);
     const activate = async () => {
       const request = new TaskRequest(
@@ -308,7 +308,7 @@ describe('TaskExplorer', () => {
       module.get(ModuleRef),
       new TaskRequest({ name: 'conductor.invoke', payload: undefined }, {} as TaskContext),
     );
-    const found = module.get(TaskExplorer).explore();
+    const found = await module.get(TaskExplorer).explore();
     const answers = await Promise.all(found.map(({ handler }) => handler(0, 0, scope)));
     expect(new Set(answers)).toEqual(new Set(['first', 'second']));
   });
@@ -362,6 +362,48 @@ describe('TaskExplorer', () => {
       expect.stringMatching(/^Bad\.two: unknown option payload/),
       expect.stringMatching(/^Bad\.three: the task's name must be a string.*import each other/),
       expect.stringMatching(/^Bad\.four: queue is "elsewhere".*"payments"/),
+    ]);
+  });
+
+  it('checks what factories make of the app’s providers as if it were written there', async () => {
+    const config = {
+      provide: 'CONFIG',
+      useValue: { priority: 1.5, queue: 'elsewhere', attempts: 8 },
+    };
+    type Config = (typeof config)['useValue'];
+    class Bad {
+      @Task('x', { priority: { inject: ['CONFIG'], useFactory: (c: Config) => c.priority } })
+      one() {}
+      @Task('y', { useFactory: () => ({ retry: { maxAttempts: 0 } }) })
+      two() {}
+      @Task(charge, { queue: { inject: ['CONFIG'], useFactory: (c: Config) => c.queue } })
+      three() {
+        return 1;
+      }
+      @Task('z', { timeout: { inject: ['NOWHERE'], useFactory: () => '1s' }, version: -1 })
+      four() {}
+    }
+    const { problems } = await refused({ providers: [Bad, config] });
+    expect(problems).toEqual([
+      expect.stringMatching(/^Bad\.one: priority must be an integer.*1\.5/),
+      expect.stringMatching(/^Bad\.two: retry\.maxAttempts must be an integer/),
+      expect.stringMatching(/^Bad\.three: queue is "elsewhere".*"payments"/),
+      expect.stringMatching(/^Bad\.four: timeout\.inject: NOWHERE is not a provider/),
+      expect.stringMatching(/^Bad\.four: version must/),
+    ]);
+
+    class Good {
+      @Task(
+        { name: 'x', timeout: '1m', priority: 3 },
+        {
+          inject: ['CONFIG'],
+          useFactory: async (c: Config) => ({ priority: c.attempts, queue: c.queue }),
+        },
+      )
+      one() {}
+    }
+    await expect(explore({ providers: [Good, config] })).resolves.toMatchObject([
+      { queue: 'elsewhere', options: { timeout: '1m', priority: 8, queue: 'elsewhere' } },
     ]);
   });
 

@@ -1,8 +1,13 @@
-import { Scope, type ForwardReference, type InjectionToken } from '@nestjs/common';
+import {
+  Scope,
+  type ForwardReference,
+  type InjectionToken,
+  type OptionalFactoryDependency,
+} from '@nestjs/common';
 import type { ContextId, ModuleRef } from '@nestjs/core';
 import { InvalidOptionsError } from '../errors/options.error.js';
 
-/** One thing that the custom context asks for. It is taken from whichever module of the app provides it: the conductor's own module
+/** One thing that options ask for, as those of the custom context. It is taken from whichever module of the app provides it: the conductor's own module
  *  imports none of them. */
 export class Injection {
   private readonly token: InjectionToken;
@@ -24,6 +29,22 @@ export class Injection {
         `${where}: ${shownToken(this.token)} is not a provider of any module of the app (${(error as Error).message})`,
       ]);
     }
+  }
+
+  /** As `inject` of a factory names it. @throws as the constructor */
+  static of(
+    asked: InjectionToken | OptionalFactoryDependency,
+    modules: ModuleRef,
+    where: string,
+  ): Injection {
+    const isOptional = typeof asked === 'object' && 'token' in asked;
+    const [token, optional] = isOptional ? [asked.token, asked.optional] : [asked, false];
+    return new Injection(modules, token, where, optional);
+  }
+
+  /** For messages. */
+  get name(): string {
+    return shownToken(this.token);
   }
 
   get isProvided(): boolean {
