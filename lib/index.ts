@@ -90,6 +90,7 @@ export { ResultTimeoutError } from './errors/result-timeout.error.js';
 export { RetryAfterError } from './errors/retry-after.error.js';
 export { SchemaVersionError } from './errors/schema-version.error.js';
 export { SerializationError } from './errors/serialization.error.js';
+export { ShuttingDownError } from './errors/shutting-down.error.js';
 export { StepTimeoutError } from './errors/step-timeout.error.js';
 export { UnknownExecutionError } from './errors/unknown-execution.error.js';
 export { WorkerLostError } from './errors/worker-lost.error.js';

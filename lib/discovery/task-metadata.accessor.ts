@@ -1,6 +1,11 @@
 import { Injectable } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
-import { ROUTE_ARGS_METADATA } from '@nestjs/common/constants.js';
+import {
+  EXCEPTION_FILTERS_METADATA,
+  GUARDS_METADATA,
+  INTERCEPTORS_METADATA,
+  ROUTE_ARGS_METADATA,
+} from '@nestjs/common/constants.js';
 import { STEP_METADATA, TASK_METADATA, TX_METADATA } from '../conductor.constants.js';
 import type { StepMetadata } from '../decorators/step.decorator.js';
 import type { TaskMetadata } from '../decorators/task.decorator.js';
@@ -8,6 +13,12 @@ import type { TaskMetadata } from '../decorators/task.decorator.js';
 import type { ParamMetadata } from './handler-params.js';
 
 type Method = (...args: unknown[]) => unknown;
+
+const enhancers: [key: string, decorator: string][] = [
+  [GUARDS_METADATA, '@UseGuards'],
+  [INTERCEPTORS_METADATA, '@UseInterceptors'],
+  [EXCEPTION_FILTERS_METADATA, '@UseFilters'],
+];
 
 /** Reads what the decorators left on a method. */
 @Injectable()
@@ -24,6 +35,13 @@ export class TaskMetadataAccessor {
 
   hasTransactionParameter(prototype: object, method: string): boolean {
     return Reflect.hasMetadata(TX_METADATA, prototype, method);
+  }
+
+  /** Names of the decorators that have put guards, interceptors or filters on a method, or on a class or what it extends. */
+  enhancers(target: object): string[] {
+    return enhancers
+      .filter(([key]) => Reflect.hasMetadata(key, target))
+      .map(([, decorator]) => decorator);
   }
 
   /** What parameter decorators left, by the keys that Nest's `createParamDecorator` gave them. */

@@ -1,4 +1,4 @@
-import { Injectable, type InjectionToken } from '@nestjs/common';
+import { Injectable, Logger, type InjectionToken } from '@nestjs/common';
 import { DiscoveryService, MetadataScanner, ModuleRef } from '@nestjs/core';
 import type { InstanceWrapper } from '@nestjs/core/injector/instance-wrapper.js';
 import { nameProblem } from '../contracts/task-name.js';
@@ -25,6 +25,8 @@ interface Handler {
   /** The options, carried out. */
   options: TaskSettings;
   isStep: boolean;
+  /** Decorators of guards, interceptors and filters, on the method and on its class. */
+  enhancers: { own: string[]; ofClass: string[] };
   /** The class that its parameters' decorators know. */
   declaring: object;
   params: ParamsMetadata;
@@ -36,6 +38,8 @@ interface Handler {
 /** Finds the handlers of tasks on the app's providers and controllers. It returns what it found, and registers nothing. */
 @Injectable()
 export class TaskExplorer {
+  private readonly logger = new Logger('Conductor');
+
   constructor(
     private readonly discovery: DiscoveryService,
     private readonly scanner: MetadataScanner,
@@ -73,9 +77,11 @@ export class TaskExplorer {
         const problems: string[] = [];
         const options = await plainOptions(found.task.options, this.modules, problems);
         const handler = { ...found, options: options as TaskSettings };
-        problems.push(...handlerProblems(wrapper, handler));
+        const isController = controllers.has(wrapper);
+        problems.push(...handlerProblems(wrapper, handler, isController));
+        if (isController) this.warnOfUnheeded(handler);
         if (problems.length > 0) faults.push({ source: handler.source, problems });
-        else definitions.push(definition(wrapper, handler, controllers.has(wrapper)));
+        else definitions.push(definition(wrapper, handler, isController));
       }
     }
     if (faults.length === 1) throw new InvalidTaskError(faults[0]!.source, faults[0]!.problems);
@@ -103,6 +109,10 @@ export class TaskExplorer {
       .map((method) => `${prototype.constructor!.name}.${method}`);
   }
 
+  private warnOfUnheeded({ enhancers: { ofClass }, source }: Handler): void {
+    if (ofClass.length > 0) this.logger.warn(`${source}: its class has ${unheeded(ofClass)}`);
+  }
+
   private handlersOf(wrapper: InstanceWrapper): Omit<Handler, 'options'>[] {
     const prototype = prototypeOf(wrapper);
     if (!prototype) return [];
@@ -114,6 +124,10 @@ export class TaskExplorer {
         method,
         task,
         isStep: this.metadata.step(prototype[method]!) !== undefined,
+        enhancers: {
+          own: this.metadata.enhancers(prototype[method]!),
+          ofClass: this.metadata.enhancers(declaring),
+        },
         declaring,
         params: this.metadata.params(declaring, method),
         declared: prototype[method]!.length,
@@ -138,7 +152,8 @@ function prototypeOf(wrapper: InstanceWrapper): Prototype | undefined {
 
 function handlerProblems(
   wrapper: InstanceWrapper,
-  { task, options, isStep, params, declared }: Handler,
+  { task, options, isStep, enhancers, params, declared }: Handler,
+  isController: boolean,
 ): string[] {
   const kind = {
     contract: task.contract !== undefined,
@@ -146,11 +161,21 @@ function handlerProblems(
   };
   return [
     ...(isStep ? [BOTH] : []),
+    ...(enhancers.own.length > 0 ? [`has ${unheeded(enhancers.own)}`] : []),
+    // those of a controller are there for its routes
+    ...(enhancers.ofClass.length > 0 && !isController
+      ? [`its class has ${unheeded(enhancers.ofClass)}`]
+      : []),
     ...taskProblems(task, options),
     ...paramProblems(params, declared, kind, (pipe) =>
       wrapper.host!.injectables.has(pipe as InjectionToken),
     ),
   ];
+}
+
+/** Whoever guards a handler relies on it. */
+function unheeded(decorators: string[]): string {
+  return `${decorators.join(' and ')}, which tasks do not heed yet: do in the handler what it shall do`;
 }
 
 function taskProblems({ name, contract }: TaskMetadata, options: TaskSettings): string[] {

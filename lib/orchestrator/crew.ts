@@ -1,4 +1,5 @@
 import { atMost, type Clock } from '../common/clock.js';
+import { ShuttingDownError } from '../errors/shutting-down.error.js';
 import type { ResolvedOptions } from '../interfaces/module-options.js';
 import type { Database } from '../persistence/database.js';
 import type { NotificationListener } from '../persistence/notification.listener.js';
@@ -17,7 +18,7 @@ import { Heartbeat } from './heartbeat.js';
 
 /** After the hard deadline, for a last word to the database. With what closing the database takes, a process is gone within the
  *  hard deadline and a second. */
-const LAST_WORD_MS = 500;
+export const LAST_WORD_MS = 500;
 
 /** Everything that lives from one start to the next stop. */
 export class Crew {
@@ -83,7 +84,7 @@ export class Crew {
     this.stopping = true;
     this.worker.stopClaiming();
     const softTimer = this.clock.startTimer(soft, () =>
-      this.worker.interruptAll(new Error('The worker is shutting down.')),
+      this.worker.interruptAll(new ShuttingDownError()),
     );
     // not awaited by itself: the database may be away, and handlers come to their end meanwhile
     const announced = this.quietly('Announcing the stop', () =>
@@ -97,21 +98,15 @@ export class Crew {
     this.clock.stopTimer(softTimer);
     this.gone = true;
     this.completer.abandon();
-    // still running something: the row stays, and recovery ends it when the lease lapses, which nothing here renews any more
-    const leftBehind = this.worker.busy > 0;
-    this.worker.loseAll();
-    await atMost(
-      this.clock,
-      hardAt + LAST_WORD_MS - this.clock.now(),
-      this.leave(announced, leftBehind),
-    );
+    this.worker.loseAll(new ShuttingDownError()); // what still runs: nothing renews its lease any more
+    await atMost(this.clock, hardAt + LAST_WORD_MS - this.clock.now(), this.leave(announced));
     this.stopWatching?.();
   }
 
-  private async leave(announced: Promise<void>, leftBehind: boolean): Promise<void> {
+  private async leave(announced: Promise<void>): Promise<void> {
     await Promise.all([announced, this.heartbeat.stop(), this.listener?.stop()]);
-    if (!leftBehind)
-      await this.quietly('Signing off', () => this.workers.deregister(this.workerId!));
+    // with something that still runs the row stays, and recovery ends it when the lease lapses
+    await this.quietly('Signing off', () => this.workers.deregister(this.workerId!));
   }
 
   /** This worker was reaped: it begins anew under another number. */

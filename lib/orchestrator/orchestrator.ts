@@ -31,7 +31,7 @@ import { WorkerRepository } from '../persistence/repositories/worker.repository.
 import type { StepTransactions } from '../persistence/step-transactions.js';
 import type { TaskContexts } from '../worker/task-contexts.js';
 import type { ServedQueue } from '../worker/worker.js';
-import { Crew } from './crew.js';
+import { Crew, LAST_WORD_MS } from './crew.js';
 import { connectionTarget } from './connection-target.js';
 import { taskContexts } from './custom-context.js';
 import { stepTransactions } from './step-transactions.js';
@@ -79,6 +79,7 @@ export class Orchestrator
   private closing = false;
   private hooksTimer?: Timer;
   private hardTimer?: Timer;
+  private goodbyeBy = Infinity;
   private startedSignal = deferred<void>();
   private stoppedSignal = deferred<void>();
 
@@ -119,12 +120,15 @@ export class Orchestrator
   onModuleDestroy(): void {
     this.closing = true;
     // a request that waits for a result keeps the app's server open, which Nest closes between the next hook and the last
-    this.hardTimer = this.clock.startTimer(this.options.shutdown.hard, () => this.waiter.close());
+    const { hard } = this.options.shutdown;
+    this.hardTimer = this.clock.startTimer(hard, () => this.waiter.close());
+    this.goodbyeBy = this.clock.now() + hard + LAST_WORD_MS;
     void this.stop();
   }
 
   async beforeApplicationShutdown(): Promise<void> {
-    await this.stop();
+    // the stop comes after a start that is under way, which may be looking for its database
+    await atMost(this.clock, this.goodbyeBy - this.clock.now(), this.stop());
   }
 
   async onApplicationShutdown(): Promise<void> {

@@ -1,7 +1,6 @@
 import type { Pool, PoolClient } from 'pg';
 import { sleep, type Clock } from '../common/clock.js';
 import type { SentStatement } from '../conductor.fault-points.js';
-import { ConductorError } from '../errors/conductor.error.js';
 import { classify, type FailureClass } from './database-error.js';
 
 export const FIRST_PAUSE_MS = 25;
@@ -31,7 +30,6 @@ export class Statement {
     try {
       client = await this.pool().connect();
     } catch (error) {
-      if (error instanceof ConductorError) throw error; // there is no database any more: nothing comes of trying again
       // nothing was sent: an unknown failure to connect is not ambiguous
       const kind = classify(error);
       throw new StatementFailure(kind === 'ambiguous' ? 'retry' : kind, error);

@@ -45,12 +45,12 @@ export class Attempt {
     this.journal?.refuse(error);
   }
 
-  /** Somebody else may be running this execution now. */
-  lose(): void {
+  /** Somebody else may be running this execution now, or soon may be. */
+  lose(reason: Error = new LeaseLostError(this.execution.id)): void {
     this.interrupted = 'lost';
     this.time?.stop();
-    this.abort(new LeaseLostError(this.execution.id));
-    this.journal?.lose();
+    this.abort(reason);
+    this.journal?.refuse(reason);
   }
 
   nudge(): void {

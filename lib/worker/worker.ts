@@ -131,8 +131,8 @@ export class Worker {
   }
 
   /** Shortly before the lease ends, or once it is lost: no attempt may go on. */
-  loseAll(): void {
-    for (const attempt of this.attempts.values()) attempt.lose();
+  loseAll(reason?: Error): void {
+    for (const attempt of this.attempts.values()) attempt.lose(reason);
   }
 
   interruptAll(reason: Error): void {

@@ -1,5 +1,11 @@
 import { Injectable } from '@nestjs/common';
-import { ConductorStoppedError, NoTasksError, Task, type TaskContext } from '../../lib/index.js';
+import {
+  ConductorStoppedError,
+  NoTasksError,
+  ShuttingDownError,
+  Task,
+  type TaskContext,
+} from '../../lib/index.js';
 import { Gate } from '../support/gate.js';
 import { testApps, type TestApp } from '../support/test-app.js';
 import { until } from '../support/until.js';
@@ -202,7 +208,7 @@ describe('the orchestrator', () => {
     const { id } = await conductor.invoke({ name: 'stubborn' });
     await reached.reached;
     await app.close();
-    expect((reason as Error).message).toMatch(/shutting down/);
+    expect(reason).toBeInstanceOf(ShuttingDownError);
     await expect(
       apps.database.query(`select status, failures, losses from conductor.run where id = $1`, [id]),
     ).resolves.toEqual([{ status: 0, failures: 0, losses: 0 }]);

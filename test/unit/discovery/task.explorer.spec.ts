@@ -1,5 +1,20 @@
 import { jest } from '@jest/globals';
-import { Controller, Inject, Injectable, Module, Scope, type ModuleMetadata } from '@nestjs/common';
+import {
+  Controller,
+  Inject,
+  Injectable,
+  Logger,
+  Module,
+  Scope,
+  UseFilters,
+  UseGuards,
+  UseInterceptors,
+  UsePipes,
+  type CanActivate,
+  type ExceptionFilter,
+  type ModuleMetadata,
+  type NestInterceptor,
+} from '@nestjs/common';
 import { DiscoveryModule, ModuleRef } from '@nestjs/core';
 import { Test, type TestingModule } from '@nestjs/testing';
 import { z } from 'zod';
@@ -336,6 +351,57 @@ describe('TaskExplorer', () => {
     }
     const { message } = await refused({ providers: [Both] });
     expect(message).toMatch(/Both\.handle[\s\S]*both @Task and @Step/);
+  });
+
+  it('refuses guards, interceptors and filters, which would do nothing, and warns of those that a controller has for its routes', async () => {
+    const nothing: CanActivate & NestInterceptor & ExceptionFilter = {
+      canActivate: () => false,
+      intercept: (_context, next) => next.handle(),
+      catch() {},
+    };
+    class Guarded {
+      @UseGuards(nothing)
+      @UseInterceptors(nothing)
+      @Task('one')
+      one() {}
+      @Task('two')
+      @UseFilters(nothing)
+      two() {}
+      @Task('three')
+      @UsePipes({ transform: (value) => value })
+      three() {}
+    }
+    @UseGuards(nothing)
+    class Whole {
+      @Task('four')
+      handle() {}
+      @UseGuards(nothing)
+      notATask() {}
+    }
+    class Inherits extends Whole {}
+    const { problems } = await refused({ providers: [Guarded, Inherits] });
+    expect(problems).toEqual([
+      expect.stringMatching(
+        /^Guarded\.one: has @UseGuards and @UseInterceptors, which tasks do not/,
+      ),
+      expect.stringMatching(/^Guarded\.two: has @UseFilters, which/),
+      expect.stringMatching(/^Inherits\.handle: its class has @UseGuards, which/),
+    ]);
+
+    const warn = jest.spyOn(Logger.prototype, 'warn').mockImplementation(() => undefined);
+    @Controller()
+    @UseGuards(nothing)
+    class Orders {
+      @Task('five')
+      handle() {}
+    }
+    await expect(explore({ controllers: [Orders], providers: [OrderTasks] })).resolves.toHaveLength(
+      3,
+    );
+    expect(warn.mock.calls).toEqual([
+      [expect.stringMatching(/^Orders\.handle: its class has @UseGuards, which tasks do not/)],
+    ]);
+    warn.mockRestore();
   });
 
   it('lists all problems of all tasks at once', async () => {

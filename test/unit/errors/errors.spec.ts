@@ -30,6 +30,7 @@ import { ResultTimeoutError } from '../../../lib/errors/result-timeout.error.js'
 import { RetryAfterError } from '../../../lib/errors/retry-after.error.js';
 import { SchemaVersionError } from '../../../lib/errors/schema-version.error.js';
 import { SerializationError } from '../../../lib/errors/serialization.error.js';
+import { ShuttingDownError } from '../../../lib/errors/shutting-down.error.js';
 import { StepTimeoutError } from '../../../lib/errors/step-timeout.error.js';
 import { UnknownExecutionError } from '../../../lib/errors/unknown-execution.error.js';
 import { WorkerLostError } from '../../../lib/errors/worker-lost.error.js';
@@ -119,6 +120,7 @@ const errors: [ConductorError, string, string[]][] = [
     'CONDUCTOR_MISSING_PACKAGE',
     ['The class Dto', 'class-validator', 'npm install it'],
   ],
+  [new ShuttingDownError(), 'CONDUCTOR_SHUTTING_DOWN', ['stop now', 'shutdown.hard']],
   [new NoTasksError(), 'CONDUCTOR_NO_TASKS', ['@Task', '"client"']],
   [new NonRetryableError('declined', { cause }), 'CONDUCTOR_NON_RETRYABLE', ['declined']],
   [new InvalidOptionsError(['one', 'two']), 'CONDUCTOR_INVALID_OPTIONS', ['\n  - one\n  - two']],
