@@ -5,7 +5,9 @@ import { readConnection } from './conductor.connection-options.js';
 import { nameProblem } from './contracts/task-name.js';
 import { InvalidOptionsError } from './errors/options.error.js';
 import { LONGEST_TIMEOUT } from './common/duration.js';
+import { retentionOptionProblems } from './execution/retention-policy.js';
 import { retryOptionProblems } from './execution/retry-policy.js';
+import type { RetentionOptions } from './interfaces/retention-options.js';
 import type { RetryOptions } from './interfaces/retry-options.js';
 import type {
   ConnectionOptions,
@@ -105,13 +107,16 @@ function readQueues(options: OptionReader): ResolvedOptions['queues'] {
 
 function readDefaults(options: OptionReader): ResolvedOptions['defaults'] {
   const defaults = options.nested('defaults');
-  defaults?.onlyKnown(['retry', 'timeout']);
-  const retry = defaults?.given.retry;
+  defaults?.onlyKnown(['retry', 'timeout', 'retention']);
+  const { retry, retention } = defaults?.given ?? {};
   if (retry !== undefined) options.problems.push(...retryOptionProblems(retry, 'defaults.retry'));
+  if (retention !== undefined)
+    options.problems.push(...retentionOptionProblems(retention, 'defaults.retention'));
   const timeout = defaults?.duration('timeout', '1ms', LONGEST_TIMEOUT);
   return {
     ...(retry !== undefined && { retry: retry as RetryOptions }),
     ...(timeout !== undefined && { timeout }),
+    ...(retention !== undefined && { retention: retention as RetentionOptions }),
   };
 }
 

@@ -31,6 +31,7 @@ export type {
   BackoffOptions,
   RetryOptions,
 } from './interfaces/retry-options.js';
+export type { RetentionOptions } from './interfaces/retention-options.js';
 export type { StepMethodOptions, StepOptions } from './interfaces/step-options.js';
 export type { TaskLogger } from './interfaces/task-logger.js';
 export type { Injected } from './interfaces/injected.js';
@@ -85,6 +86,7 @@ export { NonRetryableError } from './errors/non-retryable.error.js';
 export { InvalidOptionsError } from './errors/options.error.js';
 export { OtherDatabaseError, type OtherDatabaseReason } from './errors/other-database.error.js';
 export { PayloadInvalidError } from './errors/payload-invalid.error.js';
+export { ResultExpiredError } from './errors/result-expired.error.js';
 export { ResultInvalidError } from './errors/result-invalid.error.js';
 export { ResultTimeoutError } from './errors/result-timeout.error.js';
 export { RetryAfterError } from './errors/retry-after.error.js';

@@ -157,7 +157,7 @@ export class Conductor {
     return await this.#resumer.resume(which);
   }
 
-  /** An execution as it stands, or undefined if there never was one with this id. */
+  /** An execution as it stands, or undefined if there never was one with this id, or its task's retention has removed it. */
   async get(id: string): Promise<ExecutionView | undefined> {
     return await this.#reader.get(checkedId(id));
   }
@@ -169,7 +169,8 @@ export class Conductor {
     return await this.#reader.list(filter);
   }
 
-  /** What an execution's steps and waits have recorded, in the order in which its handler saw it. */
+  /** What an execution's steps and waits have recorded, in the order in which its handler saw it; nothing once its task's retention
+   *  has removed it. */
   async steps(id: string): Promise<StepView[]> {
     return await this.#reader.steps(checkedId(id));
   }

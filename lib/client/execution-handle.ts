@@ -1,5 +1,6 @@
 import { ExecutionCancelledError } from '../errors/execution-cancelled.error.js';
 import { ExecutionFailedError } from '../errors/execution-failed.error.js';
+import { ResultExpiredError } from '../errors/result-expired.error.js';
 import { ResultTimeoutError } from '../errors/result-timeout.error.js';
 import { UnknownExecutionError } from '../errors/unknown-execution.error.js';
 import type { ExecutionView } from '../execution/execution-view.js';
@@ -38,7 +39,7 @@ export class ExecutionHandle<R = unknown> {
   }
 
   /** How it stands now.
-   *  @throws UnknownExecutionError if no execution has this id */
+   *  @throws UnknownExecutionError if no execution has this id, or retention has removed it */
   async status(): Promise<ExecutionView> {
     const view = await this.#reader.get(this.id);
     if (view === undefined) throw new UnknownExecutionError(this.id);
@@ -49,18 +50,28 @@ export class ExecutionHandle<R = unknown> {
    *  @throws ExecutionFailedError with the handler's error as its cause
    *  @throws ExecutionCancelledError
    *  @throws ResultTimeoutError when it has not ended in time; it goes on all the same
+   *  @throws ResultExpiredError when it has ended and its task's retention has removed the result
    *  @throws UnknownExecutionError
    *  @throws InvalidInvokeError if the timeout is not a duration */
   async result({ timeout }: ResultOptions = {}): Promise<R> {
     const timeoutMs = checkedTimeout(timeout);
     const ending = await this.#waiter.wait(this.id, timeoutMs);
     if (ending === 'timeout') throw new ResultTimeoutError(this.id, timeoutMs!);
-    if (ending === 'unknown') throw new UnknownExecutionError(this.id);
+    if (ending === 'unknown') throw this.absent();
+    if (ending === 'gone') throw new ResultExpiredError(this.id);
+    if (ending.pruned) throw new ResultExpiredError(this.id, ending.status);
     if (ending.status === 'completed') return ending.result as R;
-    const { task } = await this.status();
+    const view = await this.#reader.get(this.id);
+    if (view === undefined) throw new ResultExpiredError(this.id, ending.status); // removed since
+    const { task } = view;
     if (ending.status === 'cancelled')
       throw new ExecutionCancelledError(this.id, task, ending.error?.message);
     throw new ExecutionFailedError(this.id, task, deserializeError(ending.error!));
+  }
+
+  /** Why there is nothing to wait for. */
+  protected absent(): Error {
+    return new UnknownExecutionError(this.id);
   }
 }
 
@@ -74,5 +85,10 @@ export class InvokedExecution<R = unknown> extends ExecutionHandle<R> {
     waiter: ResultWaiter,
   ) {
     super(id, reader, waiter);
+  }
+
+  /** It was accepted, so it has ended and was removed since. */
+  protected override absent(): Error {
+    return new ResultExpiredError(this.id);
   }
 }

@@ -6,13 +6,19 @@ import type { Ending, ExecutionReader } from '../persistence/repositories/execut
 const FIRST_PAUSE_MS = 10;
 const LONGEST_PAUSE_MS = 250;
 
-type Answer = Ending | 'timeout' | 'unknown';
+/** How often to look whether what has not ended is still there. Retention keeps an outcome for ten minutes at least, but whoever waits
+ *  may have been frozen, or without the database, for longer. */
+const RECHECK_MS = 60_000;
+
+/** `gone`: it was there when the wait began. */
+type Answer = Ending | 'timeout' | 'unknown' | 'gone';
 
 interface Waiting {
   id: string;
   answer: (answer: Answer) => void;
   fail: (error: unknown) => void;
-  known: boolean;
+  /** When it was last seen to exist. */
+  knownAt?: number;
 }
 
 /** Waits for outcomes: one query a round for everybody in this process who waits, the rounds 10 ms apart at first and up to
@@ -32,7 +38,7 @@ export class ResultWaiter {
   async wait(id: string, timeoutMs: number | undefined): Promise<Answer> {
     if (this.closed) throw new ConductorStoppedError('result');
     const { promise, resolve, reject } = deferred<Answer>();
-    const entry: Waiting = { id, answer: resolve, fail: reject, known: false };
+    const entry: Waiting = { id, answer: resolve, fail: reject };
     this.waiting.add(entry);
     this.pauseMs = FIRST_PAUSE_MS;
     this.plan(0);
@@ -90,12 +96,17 @@ export class ResultWaiter {
       this.settle(entry, () => entry.answer(ending));
       this.pauseMs = FIRST_PAUSE_MS;
     }
-    const doubtful = round.filter((entry) => this.waiting.has(entry) && !entry.known);
+    const now = this.clock.now();
+    const doubtful = round.filter(
+      (entry) =>
+        this.waiting.has(entry) &&
+        (entry.knownAt === undefined || now - entry.knownAt > RECHECK_MS),
+    );
     if (doubtful.length === 0) return;
     const known = await this.reader.known(doubtful.map(({ id }) => id));
     for (const entry of doubtful) {
-      entry.known = known.has(entry.id);
-      if (!entry.known) this.settle(entry, () => entry.answer('unknown'));
+      if (known.has(entry.id)) entry.knownAt = now;
+      else this.settle(entry, () => entry.answer(entry.knownAt === undefined ? 'unknown' : 'gone'));
     }
   }
 }

@@ -19,11 +19,15 @@ export interface ExecutionView {
   /** When its handler first started. */
   startedAt?: Date;
   finishedAt?: Date;
+  /** Undefined once it was removed, see `pruned`. */
   payload: unknown;
   /** Of a completed one. */
   result?: unknown;
   /** Of a failed one; of one that is not finished, what its last attempt ended with. */
   error?: SerializedError;
+  /** Its payload, result, error and steps were removed, because its task's retention is shorter than the ten minutes for which an
+   *  id stays. */
+  pruned?: true;
 }
 
 export interface ExecutionFilter {

@@ -1,5 +1,6 @@
 import type { Duration } from './duration.js';
 import type { Injected } from './injected.js';
+import type { RetentionOptions } from './retention-options.js';
 import type { RetryOptions } from './retry-options.js';
 
 /** A task's options as they are once it is known what injected ones come to. */
@@ -18,6 +19,9 @@ export interface TaskSettings {
   /** How long after the time at which it may start the whole execution may take, waits and retries included; then it fails with
    *  a DeadlineExceededError: at once while it waits, as with `timeout` while it runs. Default: for ever. */
   deadline?: Duration;
+  /** How long its executions are kept once they have ended. A setting that changes also counts for those that have ended before.
+   *  Default: the module's `defaults.retention`, else 7 days, and 30 of what failed. */
+  retention?: RetentionOptions;
   /** Priority of an execution whose invoke names none: higher runs first, -32768 to 32767. Default 0. */
   priority?: number;
   /** How many times its process may vanish under a started execution before it ends as `WORKER_LOST`; `false`: never. Default 3. */
@@ -58,4 +62,5 @@ export interface TaskOptions
 export interface TaskDefaults {
   retry?: RetryOptions;
   timeout?: Duration;
+  retention?: RetentionOptions;
 }

@@ -4,6 +4,7 @@ import type { ResolvedOptions } from '../interfaces/module-options.js';
 import type { Database } from '../persistence/database.js';
 import type { NotificationListener } from '../persistence/notification.listener.js';
 import { ExecutionRepository } from '../persistence/repositories/execution.repository.js';
+import { RetentionRepository } from '../persistence/repositories/retention.repository.js';
 import { StepRepository } from '../persistence/repositories/step.repository.js';
 import type { StepTransactions } from '../persistence/step-transactions.js';
 import type { WorkerRepository } from '../persistence/repositories/worker.repository.js';
@@ -13,6 +14,7 @@ import { TaskLogs } from '../worker/task-logs.js';
 import { TaskRunner } from '../worker/task-runner.js';
 import { WorkerLog } from '../worker/worker-log.js';
 import { Worker, type ServedQueue } from '../worker/worker.js';
+import { Retention } from './duties/retention.js';
 import { watchFloatingRejections } from './floating-rejections.js';
 import { Heartbeat } from './heartbeat.js';
 
@@ -28,6 +30,7 @@ export class Crew {
   listener?: NotificationListener;
   private readonly completer: Completer;
   private readonly heartbeat: Heartbeat;
+  private readonly retention: Retention;
   private readonly log: WorkerLog;
   private stopWatching?: () => void;
   private stopping = false;
@@ -65,6 +68,7 @@ export class Crew {
       options.lease,
       () => this.enlist(),
     );
+    this.retention = new Retention(new RetentionRepository(database), clock, this.log);
   }
 
   /** @param goOn whether to go on trying while the database does not answer */
@@ -75,6 +79,7 @@ export class Crew {
     this.stopWatching = watchFloatingRejections();
     this.worker.start(this.workerId!, queues);
     this.heartbeat.start(this.workerId!);
+    this.retention.start();
   }
 
   private host = '';
@@ -104,7 +109,12 @@ export class Crew {
   }
 
   private async leave(announced: Promise<void>): Promise<void> {
-    await Promise.all([announced, this.heartbeat.stop(), this.listener?.stop()]);
+    await Promise.all([
+      announced,
+      this.heartbeat.stop(),
+      this.retention.stop(),
+      this.listener?.stop(),
+    ]);
     // with something that still runs the row stays, and recovery ends it when the lease lapses
     await this.quietly('Signing off', () => this.workers.deregister(this.workerId!));
   }

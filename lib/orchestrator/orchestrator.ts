@@ -19,6 +19,7 @@ import { assertSchemas } from '../contracts/assert-schemas.js';
 import { TaskExplorer } from '../discovery/task.explorer.js';
 import { TaskRegistry } from '../discovery/task.registry.js';
 import { ConductorStoppedError } from '../errors/conductor-stopped.error.js';
+import { retentionPolicy } from '../execution/retention-policy.js';
 import { NoTasksError } from '../errors/no-tasks.error.js';
 import type { ResolvedOptions } from '../interfaces/module-options.js';
 import { channelOf } from '../persistence/channel.js';
@@ -271,7 +272,9 @@ export class Orchestrator
     await this.tasks.register(
       served.map(
         (
-          { options: { priority = 0, maxLosses = 3, expireAfter, deadline, version = 0 } },
+          {
+            options: { priority = 0, maxLosses = 3, expireAfter, deadline, retention, version = 0 },
+          },
           index,
         ) => ({
           taskId: ids[index]!.taskId,
@@ -279,6 +282,7 @@ export class Orchestrator
           maxLosses: maxLosses === false ? undefined : maxLosses,
           expireAfterMs: parseDuration(expireAfter),
           deadlineMs: parseDuration(deadline),
+          retention: retentionPolicy(retention, this.options.defaults.retention),
           version,
         }),
       ),

@@ -176,7 +176,7 @@ describe('the fence', () => {
     await db.settle([fence], completed());
     await expect(
       db.test.query(
-        `insert into conductor.outcome (id, finished_at, claims, status, failures, losses, error) values ($1, now(), 1, 5, 1, 0, '{}')`,
+        `insert into conductor.outcome (id, finished_at, task_id, claims, status, failures, losses, error) values ($1, now(), 1, 1, 5, 1, 0, '{}')`,
         [id],
       ),
     ).rejects.toThrow(/duplicate key/);

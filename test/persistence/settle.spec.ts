@@ -252,8 +252,8 @@ describe('settle', () => {
   it('can store no outcome that contradicts itself', async () => {
     const insert = (columns: string, values: string) =>
       db.test.query(
-        `insert into conductor.outcome (id, finished_at, claims, failures, losses, ${columns})
-         values ('${randomUuid()}', now(), 1, 0, 0, ${values})`,
+        `insert into conductor.outcome (id, finished_at, task_id, claims, failures, losses, ${columns})
+         values ('${randomUuid()}', now(), 1, 1, 0, 0, ${values})`,
       );
     for (const [columns, values] of [
       ['status', '4'],
@@ -261,6 +261,8 @@ describe('settle', () => {
       ['status', '5'],
       ['status, error', `1, '{}'`],
       ['status, error', `7, '{}'`],
+      ['status, pruned, result', `4, true, '1'`],
+      ['status, pruned, error', `5, true, '{}'`],
     ]) {
       await expect(insert(columns!, values!)).rejects.toThrow(/check constraint/);
     }

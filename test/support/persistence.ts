@@ -1,11 +1,13 @@
 import { v4 as randomUuid, v7 as orderedUuid } from 'uuid';
 import { systemClock } from '../../lib/common/clock.js';
+import type { RetentionPolicy } from '../../lib/execution/retention-policy.js';
 import type { RecordWrite } from '../../lib/execution/step-record.js';
 import { Database } from '../../lib/persistence/database.js';
 import {
   ExecutionRepository,
   type ClaimReply,
 } from '../../lib/persistence/repositories/execution.repository.js';
+import { RetentionRepository } from '../../lib/persistence/repositories/retention.repository.js';
 import { StepRepository } from '../../lib/persistence/repositories/step.repository.js';
 import {
   TaskRepository,
@@ -33,6 +35,7 @@ export class Statements {
   readonly steps = new StepRepository(this.database);
   readonly workers = new WorkerRepository(this.database);
   readonly tasks = new TaskRepository(this.database);
+  readonly retention = new RetentionRepository(this.database);
 
   static async open(): Promise<Statements> {
     const test = await createTestDatabase();
@@ -53,19 +56,25 @@ export class Statements {
 
   async task(
     name: string,
-    settings: { maxLosses?: number | false; priority?: number; queue?: string } = {},
+    settings: {
+      maxLosses?: number | false;
+      priority?: number;
+      queue?: string;
+      retention?: RetentionPolicy;
+    } = {},
   ): Promise<TaskIds> {
     const [ids] = await this.tasks.resolve(
       [{ queue: settings.queue ?? 'default', name }],
       PATIENCE_MS,
     );
-    const { maxLosses = 3, priority = 0 } = settings;
+    const { maxLosses = 3, priority = 0, retention = {} } = settings;
     await this.tasks.register(
       [
         {
           taskId: ids!.taskId,
           priority,
           maxLosses: maxLosses === false ? undefined : maxLosses,
+          retention,
           version: 0,
         },
       ],

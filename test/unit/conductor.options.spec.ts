@@ -41,7 +41,10 @@ describe('resolveOptions', () => {
       role: 'worker',
       autoStart: false,
       queues: { emails: { concurrency: 5 }, slow: {} },
-      defaults: { retry: { maxAttempts: 5, backoff: 'fixed' } },
+      defaults: {
+        retry: { maxAttempts: 5, backoff: 'fixed' },
+        retention: { completed: '1d', failed: false },
+      },
       lease: '10s',
       shutdown: { soft: '1m', hard: 90_000 },
       listen: false,
@@ -57,7 +60,10 @@ describe('resolveOptions', () => {
       role: 'worker',
       autoStart: false,
       queues: { emails: { concurrency: 5 }, slow: { concurrency: 10 } },
-      defaults: { retry: { maxAttempts: 5, backoff: 'fixed' } },
+      defaults: {
+        retry: { maxAttempts: 5, backoff: 'fixed' },
+        retention: { completed: '1d', failed: false },
+      },
       lease: 10_000,
       shutdown: { soft: 60_000, hard: 90_000 },
       listen: false,
@@ -231,7 +237,12 @@ describe('resolveOptions', () => {
     [
       'an unknown default',
       { connection, defaults: { priority: 1 } },
-      'unknown option defaults.priority: there are retry, timeout',
+      'unknown option defaults.priority: there are retry, timeout, retention',
+    ],
+    [
+      'bad retention defaults',
+      { connection, defaults: { retention: { completed: '-1d' } } },
+      'defaults.retention.completed must be at least 0ms, and is "-1d"',
     ],
     [
       'a time-out that no timer holds',

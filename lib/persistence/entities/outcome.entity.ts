@@ -24,6 +24,10 @@ export class OutcomeEntity {
   @Column('smallint')
   losses!: number;
 
+  /** Its result or error, payload and steps were removed; the row stays for a while. */
+  @Column('boolean')
+  pruned!: boolean;
+
   @Column('json', { nullable: true })
   result!: unknown;
 

@@ -4,6 +4,7 @@ import { claim, startAlone } from '../sql/claim.js';
 import { clock } from '../sql/clock.js';
 import { enqueue } from '../sql/enqueue.js';
 import { endOverdue } from '../sql/overdue.js';
+import { prune } from '../sql/prune.js';
 import { nextDue, nextLane } from '../sql/ready.js';
 import { recover } from '../sql/recover.js';
 import { runnable } from '../sql/runnable.js';
@@ -48,6 +49,7 @@ const functions = [
   offerBlocked,
   resume,
   endOverdue,
+  prune,
 ];
 
 export class Initial1764000000000 implements MigrationInterface {

@@ -35,6 +35,8 @@ export interface Ending {
   status: FinalStatus;
   result: unknown;
   error?: SerializedError;
+  /** Its result or error was removed by its task's retention. */
+  pruned: boolean;
 }
 
 /** Reading, through TypeORM's repositories. */
@@ -105,6 +107,7 @@ export class ExecutionReader {
       status: statusName(row.status) as FinalStatus,
       result: decodeParsed(row.result),
       ...(row.error !== null && { error: row.error as SerializedError }),
+      pruned: row.pruned,
     }));
   }
 
@@ -219,6 +222,7 @@ function view(execution: ExecutionEntity, lastFailure: SerializedError | undefin
   const { run, outcome } = execution;
   const state = (outcome ?? run)!;
   const status = statusName(state.status);
+  const pruned = outcome?.pruned === true;
   const error = outcome ? (outcome.error as SerializedError | null) : lastFailure;
   return {
     id: execution.id,
@@ -226,15 +230,19 @@ function view(execution: ExecutionEntity, lastFailure: SerializedError | undefin
     queue: execution.task.queue.name,
     status,
     // a failed one has its last attempt among its failures, unless it was ended from outside
-    attempt: state.failures + (status === 'failed' && !endedFromOutside(error) ? 0 : 1),
+    attempt: Math.max(
+      1,
+      state.failures + (status === 'failed' && !endedFromOutside(error) ? 0 : 1),
+    ),
     losses: state.losses,
     priority: execution.priority,
     createdAt: execution.createdAt,
-    payload: decodeParsed(execution.payload),
+    payload: pruned ? undefined : decodeParsed(execution.payload),
     ...(state.startedAt !== null && { startedAt: state.startedAt }),
     ...(run && { runAt: run.runAt }),
     ...(outcome && { finishedAt: outcome.finishedAt }),
-    ...(status === 'completed' && { result: decodeParsed(outcome!.result) }),
+    ...(status === 'completed' && !pruned && { result: decodeParsed(outcome!.result) }),
     ...(error && { error }),
+    ...(pruned && { pruned }),
   };
 }

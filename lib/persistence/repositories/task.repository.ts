@@ -1,3 +1,4 @@
+import type { RetentionPolicy } from '../../execution/retention-policy.js';
 import type { Database } from '../database.js';
 import { registerTasks, resolveTasks } from '../sql/tasks.js';
 
@@ -18,6 +19,7 @@ export interface TaskSettings {
   maxLosses?: number;
   expireAfterMs?: number;
   deadlineMs?: number;
+  retention: RetentionPolicy;
   version: number;
 }
 
@@ -64,6 +66,8 @@ export class TaskRepository {
         settings.map((task) => task.maxLosses ?? null),
         settings.map((task) => task.expireAfterMs ?? null),
         settings.map((task) => task.deadlineMs ?? null),
+        settings.map((task) => task.retention.completedMs ?? null),
+        settings.map((task) => task.retention.failedMs ?? null),
         settings.map((task) => task.version),
       ],
       this.database.patience(patienceMs),

@@ -31,10 +31,10 @@ begin
     order by least(r.expires_at, r.deadline_at) limit p_limit for update skip locked),
   gone as (
     delete from ${s}.run r using late l where r.id = l.id
-    returning r.id, r.started_at, r.claims, r.failures, r.losses, r.deadline_at),
+    returning r.id, r.started_at, r.task_id, r.claims, r.failures, r.losses, r.deadline_at),
   told as (
-    insert into ${s}.outcome (id, finished_at, started_at, claims, status, failures, losses, error)
-    select g.id, ts, g.started_at, g.claims, ${status.failed}, g.failures, g.losses,
+    insert into ${s}.outcome (id, finished_at, started_at, task_id, claims, status, failures, losses, error)
+    select g.id, ts, g.started_at, g.task_id, g.claims, ${status.failed}, g.failures, g.losses,
            case when g.deadline_at <= ts
              then json_build_object('name', 'DeadlineExceededError', 'code', '${deadline}', 'message',
                'Execution ' || g.id || ' had not ended at its deadline, and is not tried again. The deadline counts waits and retries too.')

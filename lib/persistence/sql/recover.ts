@@ -40,7 +40,7 @@ begin
     if not victim.dead then update ${s}.worker w set dead = true where w.id = victim.id; end if;
     worker_id := victim.id;
     with lost as materialized (
-      select r.id, r.token, r.claims, r.failures, r.losses, r.alone, r.started, r.started_at, t.max_losses
+      select r.id, r.token, r.task_id, r.claims, r.failures, r.losses, r.alone, r.started, r.started_at, t.max_losses
       from ${s}.run r join ${s}.task t on t.id = r.task_id
       where r.worker_id = victim.id and r.status = ${status.running}
       order by r.id limit p_limit for update of r skip locked),
@@ -56,10 +56,10 @@ begin
     ending as (
       delete from ${s}.run r using charged c
       where r.id = c.id and c.alone and c.charge and c.losses_now >= c.max_losses
-      returning c.id, c.token, c.started_at, c.claims, c.failures, c.losses_now),
+      returning c.id, c.token, c.task_id, c.started_at, c.claims, c.failures, c.losses_now),
     outcomes as (
-      insert into ${s}.outcome (id, token, finished_at, started_at, claims, status, failures, losses, error)
-      select e.id, e.token, ts, e.started_at, e.claims, ${status.failed}, e.failures, e.losses_now,
+      insert into ${s}.outcome (id, token, finished_at, started_at, task_id, claims, status, failures, losses, error)
+      select e.id, e.token, ts, e.started_at, e.task_id, e.claims, ${status.failed}, e.failures, e.losses_now,
              json_build_object('name', 'WorkerLostError', 'code', 'WORKER_LOST',
                'message', 'Its process vanished ' || e.losses_now || ' times while it ran, the last time with nothing else in it.')
       from ending e returning id),

@@ -35,16 +35,16 @@ begin
     select * from unnest(p_ids, p_tokens, p_outcomes, p_values, p_delays_ms, p_forget) with ordinality
       x(id, token, outcome, value, delay_ms, forget, n)),
   held as materialized (
-    select r.id, r.token, r.started_at, r.claims, r.failures, r.losses, a.outcome, a.value, a.delay_ms, a.forget, a.n
+    select r.id, r.token, r.task_id, r.started_at, r.claims, r.failures, r.losses, a.outcome, a.value, a.delay_ms, a.forget, a.n
     from asked a join ${s}.run r on r.id = a.id and r.token = a.token and r.status = ${status.running}
     order by r.id for update of r skip locked),
   ended as (
     delete from ${s}.run r using held h
     where r.id = h.id and r.token = h.token and h.outcome in (${code.completed}, ${code.failed})
-    returning h.id, h.token, h.started_at, h.claims, h.failures, h.losses, h.outcome, h.value),
+    returning h.id, h.token, h.task_id, h.started_at, h.claims, h.failures, h.losses, h.outcome, h.value),
   recorded as (
-    insert into ${s}.outcome (id, token, finished_at, started_at, claims, status, failures, losses, result, error)
-    select e.id, e.token, ts, e.started_at, e.claims,
+    insert into ${s}.outcome (id, token, finished_at, started_at, task_id, claims, status, failures, losses, result, error)
+    select e.id, e.token, ts, e.started_at, e.task_id, e.claims,
            case e.outcome when ${code.completed} then ${status.completed} else ${status.failed} end,
            e.failures + case e.outcome when ${code.completed} then 0 else 1 end, e.losses,
            case e.outcome when ${code.completed} then e.value::json end,

@@ -21,6 +21,8 @@ export const tables = (s: string): string[] => [
      max_losses int default 3,
      expire_after_ms bigint,
      deadline_ms bigint,
+     keep_completed_ms bigint,
+     keep_failed_ms bigint,
      settings_version int,
      unique (queue_id, name))`,
 
@@ -70,16 +72,21 @@ export const tables = (s: string): string[] => [
      token uuid,
      finished_at timestamptz not null,
      started_at timestamptz,
+     task_id int not null,
      claims int not null,
      status smallint not null,
      failures smallint not null,
      losses smallint not null,
+     pruned boolean not null default false,
      result json,
      error json,
      constraint outcome_status check (status between ${status.completed} and ${status.cancelled}),
-     constraint outcome_value check ((status = ${status.completed}) = (result is not null) and (status <> ${status.failed} or error is not null))
+     constraint outcome_value check (case when pruned then result is null and error is null
+       else (status = ${status.completed}) = (result is not null) and (status <> ${status.failed} or error is not null) end)
    )`,
-  `create index outcome_finished on ${s}.outcome using brin (finished_at)`,
+  // each task has its own retention, so what is due is the beginning of each of its parts, whatever else is kept for ever
+  `create index outcome_kept on ${s}.outcome (task_id, status, finished_at) where not pruned`,
+  `create index outcome_pruned on ${s}.outcome (finished_at) where pruned`,
 
   `create table ${s}.step (
      execution_id uuid not null,

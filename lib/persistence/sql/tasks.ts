@@ -28,15 +28,18 @@ export const registerTasks = sqlFunction({
     'p_max_losses int[]',
     'p_expire_ms bigint[]',
     'p_deadlines_ms bigint[]',
+    'p_keep_completed_ms bigint[]',
+    'p_keep_failed_ms bigint[]',
     'p_versions int[]',
   ],
   returns: 'setof int',
   language: 'sql',
   body: (s) => `
 update ${s}.task t
-set priority = x.priority, max_losses = x.max_losses, expire_after_ms = x.expire_ms, deadline_ms = x.deadline_ms, settings_version = x.version
-from (select y.* from unnest(p_ids, p_priorities, p_max_losses, p_expire_ms, p_deadlines_ms, p_versions)
-        y(id, priority, max_losses, expire_ms, deadline_ms, version)
+set priority = x.priority, max_losses = x.max_losses, expire_after_ms = x.expire_ms, deadline_ms = x.deadline_ms,
+    keep_completed_ms = x.keep_completed_ms, keep_failed_ms = x.keep_failed_ms, settings_version = x.version
+from (select y.* from unnest(p_ids, p_priorities, p_max_losses, p_expire_ms, p_deadlines_ms, p_keep_completed_ms, p_keep_failed_ms, p_versions)
+        y(id, priority, max_losses, expire_ms, deadline_ms, keep_completed_ms, keep_failed_ms, version)
       join ${s}.task z on z.id = y.id order by y.id for update of z) x
 where t.id = x.id and coalesce(t.settings_version, x.version) <= x.version
 returning t.id`,

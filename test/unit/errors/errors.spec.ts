@@ -25,6 +25,7 @@ import { NonRetryableError } from '../../../lib/errors/non-retryable.error.js';
 import { InvalidOptionsError } from '../../../lib/errors/options.error.js';
 import { OtherDatabaseError } from '../../../lib/errors/other-database.error.js';
 import { PayloadInvalidError } from '../../../lib/errors/payload-invalid.error.js';
+import { ResultExpiredError } from '../../../lib/errors/result-expired.error.js';
 import { ResultInvalidError } from '../../../lib/errors/result-invalid.error.js';
 import { ResultTimeoutError } from '../../../lib/errors/result-timeout.error.js';
 import { RetryAfterError } from '../../../lib/errors/retry-after.error.js';
@@ -137,6 +138,11 @@ const errors: [ConductorError, string, string[]][] = [
     'CONDUCTOR_RESULT_INVALID',
     ['"t"', '\n  - id: missing'],
   ],
+  [
+    new ResultExpiredError(id, 'failed'),
+    'CONDUCTOR_RESULT_EXPIRED',
+    [id, 'has ended (failed)', 'retention'],
+  ],
   [new ResultTimeoutError(id, 5_000), 'CONDUCTOR_RESULT_TIMEOUT', [id, '5000 ms', 'goes on']],
   [new RetryAfterError('90s'), 'CONDUCTOR_RETRY_AFTER', ['90000 ms']],
   [
@@ -165,7 +171,7 @@ const errors: [ConductorError, string, string[]][] = [
     'CONDUCTOR_SERIALIZATION',
     ['payload of task "t"', 'a.b is a function'],
   ],
-  [new UnknownExecutionError(id), 'CONDUCTOR_UNKNOWN_EXECUTION', [id]],
+  [new UnknownExecutionError(id), 'CONDUCTOR_UNKNOWN_EXECUTION', [id, 'retention']],
   [new WorkerLostError(3), 'WORKER_LOST', ['3 times']],
 ];
 

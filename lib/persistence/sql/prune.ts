@@ -1,0 +1,94 @@
+import { statusCode as status } from '../../execution/execution-status.js';
+import { sqlFunction } from './sql-function.js';
+
+/** How long an id and how it ended stay whatever the retention: an invoke sent again in this time must not run again. */
+export const REGISTER_MS = 600_000;
+
+/** How long a result stays at least, so that whoever waits for it gets it: they ask every 250 ms. */
+const GRACE_MS = 5_000;
+
+/** Pruning of one schema at a time by one worker; the second number is the schema's own. */
+const PRUNE_LOCK = 730_582_912;
+
+/** What each task keeps, a row for each way to end. Somebody wanted what was cancelled to end so: it goes like what completed. */
+const rules = (s: string) => `
+      select t.id as task_id, x.status::smallint as status, x.keep_ms
+      from ${s}.task t
+      cross join lateral (values (${status.completed}, t.keep_completed_ms), (${status.cancelled}, t.keep_completed_ms), (${status.failed}, t.keep_failed_ms))
+        x(status, keep_ms)`;
+
+/** The first of what ended before a time that depends on the task: each part of outcome_kept from its beginning, so rows that stay
+ *  are never read, and the index alone gives their order. */
+const ended = (s: string, before: string, after: string) => `
+      select o.id from ${s}.outcome o
+      where o.task_id = r.task_id and o.status = r.status and not o.pruned and o.finished_at <= ${before} ${after}
+      order by o.finished_at limit p_limit`;
+
+/** Removes what is finished and not kept any longer, by its task's settings of now: at most p_limit executions, and p_rows rows of what
+ *  they have recorded. `more`: call again. `brief`: some task keeps less than an id has to stay, so look again soon.
+ *
+ *  - Only what has an outcome is found, and nothing but this statement writes to what has: it waits for nobody, and no claim or settle
+ *    waits for it. It touches no row of \`run\`.
+ *  - The lock is tried, not awaited: one worker prunes at a time, the others have nothing to do.
+ *  - What is kept for less than ten minutes is stripped first: payload, result, error and steps go, id and status stay until then.
+ *    This comes before what is old, which may be a long backlog.
+ *  - Steps and failures before the execution: if there are more than p_rows it is found again, and the rest goes with the next call. */
+export const prune = sqlFunction({
+  name: 'prune',
+  parameters: ['p_limit int', 'p_rows int'],
+  returns: 'table(removed int, stripped int, more boolean, brief boolean)',
+  body: (s) => `
+#variable_conflict use_column
+declare
+  ts timestamptz := ${s}.clock();
+  register_end timestamptz := ts - ${REGISTER_MS} * interval '1 ms';
+  to_strip uuid[];
+  to_remove uuid[];
+  records int;
+  failures int;
+begin
+  removed := 0;
+  stripped := 0;
+  more := false;
+  brief := exists (select 1 from ${s}.task t where least(t.keep_completed_ms, t.keep_failed_ms) < ${REGISTER_MS});
+  if not pg_try_advisory_xact_lock(${PRUNE_LOCK}, '${s}.outcome'::regclass::oid::int) then
+    return next;
+    return;
+  end if;
+
+  to_strip := array(
+    select d.id from (${rules(s)}) r
+    cross join lateral (${ended(s, `ts - greatest(r.keep_ms, ${GRACE_MS}) * interval '1 ms'`, 'and o.finished_at > register_end')}) d
+    where r.keep_ms < ${REGISTER_MS} limit p_limit);
+  to_remove := array(
+    select d.id from (${rules(s)}) r
+    cross join lateral (${ended(s, `ts - greatest(r.keep_ms, ${REGISTER_MS}) * interval '1 ms'`, '')}) d
+    where r.keep_ms is not null limit p_limit - cardinality(to_strip));
+  to_remove := to_remove || array(
+    select o.id from ${s}.outcome o where o.pruned and o.finished_at <= register_end
+    order by o.finished_at limit p_limit - cardinality(to_strip) - cardinality(to_remove));
+  if cardinality(to_strip) + cardinality(to_remove) = 0 then
+    return next;
+    return;
+  end if;
+
+  delete from ${s}.step x where x.ctid = any(array(
+    select y.ctid from ${s}.step y where y.execution_id = any(to_strip || to_remove) limit p_rows));
+  get diagnostics records = row_count;
+  delete from ${s}.failure x where x.ctid = any(array(
+    select y.ctid from ${s}.failure y where y.execution_id = any(to_strip || to_remove) limit p_rows));
+  get diagnostics failures = row_count;
+  more := greatest(records, failures) >= p_rows;
+
+  if not more then
+    update ${s}.execution x set payload = 'null' where x.id = any(to_strip);
+    update ${s}.outcome x set pruned = true, result = null, error = null where x.id = any(to_strip);
+    get diagnostics stripped = row_count;
+    delete from ${s}.execution x where x.id = any(to_remove);
+    delete from ${s}.outcome x where x.id = any(to_remove);
+    get diagnostics removed = row_count;
+    more := stripped + removed >= p_limit;
+  end if;
+  return next;
+end`,
+});
