@@ -140,7 +140,7 @@ describe('retention', () => {
     await clock.advance(2 * day);
     await before.close();
     const after = await start({ providers: [Tasks], defaults: { retention: { completed: '1d' } } });
-    await gone(after, id);
+    await expect(gone(after, id)).resolves.toBe(true);
   });
 
   it('B3 gives the result of what is kept for 0 to whoever waits, then only knows that it ended, and does not run it again when its invoke is sent again', async () => {

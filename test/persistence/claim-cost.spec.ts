@@ -162,4 +162,27 @@ describe('the cost of finding work', () => {
     await fill(await db.task(randomUuid()), { rows: 20_000 });
     await expect(cost()).resolves.toBeLessThan(before + SLACK_BLOCKS);
   });
+
+  it('B3 of pruning is that of what is due, however much is kept for longer or for ever', async () => {
+    const day = 86_400_000;
+    const [kept, young] = [
+      await db.task(randomUuid(), { retention: { failedMs: 1 } }),
+      await db.task(randomUuid(), { retention: { completedMs: 7 * day } }),
+    ];
+    const cost = () => leastBlocks(() => blocks(`select * from conductor.prune(1000, 1000)`));
+    const before = await cost();
+    for (const [{ taskId }, days] of [
+      [kept, 100],
+      [young, 6],
+    ] as const) {
+      await db.test.query(
+        `insert into conductor.outcome (id, finished_at, task_id, claims, status, failures, losses, result)
+         select gen_random_uuid(), conductor.clock() - $2 * interval '1 day', $1, 1, 4, 0, 0, '1'
+         from generate_series(1, 20000)`,
+        [taskId, days],
+      );
+    }
+    await db.test.query('analyze conductor.outcome');
+    await expect(cost()).resolves.toBeLessThan(before + SLACK_BLOCKS);
+  });
 });
