@@ -1,9 +1,10 @@
 import { ConductorError } from './conductor.error.js';
 
 /** `missing`: nothing is installed. `behind`: migrations are pending. `ahead`: newer code has upgraded the schema so far that
- *  this code must not touch it. */
+ *  this code must not touch it. `occupied`: the schema holds something else, so nothing was installed in it. */
 export type SchemaVersionFacts =
   | { reason: 'missing'; schema: string }
+  | { reason: 'occupied'; schema: string; found: readonly string[] }
   | { reason: 'behind'; schema: string; pending: readonly string[] }
   | {
       reason: 'ahead';
@@ -14,7 +15,7 @@ export type SchemaVersionFacts =
       code: number;
     };
 
-/** The conductor's schema and this code do not fit together; the app does not start. */
+/** The conductor's schema and this code do not fit together; the app does not start, or its worker claims nothing more. */
 export class SchemaVersionError extends ConductorError {
   readonly code = 'CONDUCTOR_SCHEMA_VERSION';
   readonly reason: SchemaVersionFacts['reason'];
@@ -31,6 +32,11 @@ function messageOf(facts: SchemaVersionFacts): string {
       return (
         `The schema "${facts.schema}" is not installed in this database. Start one app with migrations: "auto" and a role ` +
         'that may create it, or check that connection and schema name the right place.'
+      );
+    case 'occupied':
+      return (
+        `The schema "${facts.schema}" holds what is not the conductor's: ${facts.found.join(', ')}. Give the conductor a schema ` +
+        'of its own (option schema), or empty this one.'
       );
     case 'behind':
       return (

@@ -1,5 +1,6 @@
 import type { Clock, Timer } from '../common/clock.js';
 import { Loop } from '../common/loop.js';
+import type { SchemaVersionError } from '../errors/schema-version.error.js';
 import type { ExecutionRepository } from '../persistence/repositories/execution.repository.js';
 import type { Fence, WorkerRepository } from '../persistence/repositories/worker.repository.js';
 import type { WorkerLog } from '../worker/worker-log.js';
@@ -75,7 +76,7 @@ export class Heartbeat {
     }
     this.log.beatSucceeded();
     this.shortestLeaseMs = reply.shortestLeaseMs;
-    this.renewed(sentAt);
+    this.renewed(sentAt, reply.tooOld);
     if (reply.offers) this.worker.takeOffers();
     if (reply.dueInMs !== undefined) this.worker.wakeIn(reply.dueInMs);
     await this.releaseOrphans(reply.orphans);
@@ -97,13 +98,14 @@ export class Heartbeat {
   }
 
   /** The lease counts from before the beat was sent: the database took its time after that. */
-  private renewed(sentAt: number): void {
+  private renewed(sentAt: number, tooOld?: SchemaVersionError): void {
     this.clock.stopTimer(this.fenceTimer);
-    this.worker.leaseHeld = true;
+    this.worker.mayClaim = tooOld === undefined;
+    if (tooOld !== undefined) this.log.tooOld(tooOld);
     const fenceAt = sentAt + this.leaseMs * (1 - FENCE_MARGIN);
     this.fenceTimer = this.clock.startTimer(fenceAt - this.clock.now(), () => {
       this.log.leaseEnding(this.worker.busy);
-      this.worker.leaseHeld = false;
+      this.worker.mayClaim = false;
       this.worker.loseAll();
     });
   }

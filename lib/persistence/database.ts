@@ -17,8 +17,8 @@ import { RunEntity } from './entities/run.entity.js';
 import { StepEntity } from './entities/step.entity.js';
 import { TaskEntity } from './entities/task.entity.js';
 import { migrate, pendingMigrations } from './migrate.js';
-import { Initial1764000000000 } from './migrations/1764000000000-initial.js';
-import { SCHEMA_VERSION } from './schema.js';
+import { Privileges } from './privileges.js';
+import { schemaCode } from './schema-code.js';
 import { Statement, StatementFailure } from './statement.js';
 
 /** For connections to end in order, before they are cut: a statement may run, or the other end be silent. */
@@ -28,6 +28,8 @@ export interface DatabaseSettings {
   poolSize: number;
   schema: string;
   migrations: 'auto' | 'verify' | 'off';
+  /** Default: `all`. A client needs fewer privileges. */
+  role?: 'all' | 'worker' | 'client';
 }
 
 /** Our own data source and pool. The app's data source never learns of our entities, so its `synchronize` and
@@ -45,13 +47,15 @@ export class Database {
   constructor(
     private readonly settings: DatabaseSettings,
     private readonly clock: Clock,
+    /** The version that this code works with, and how to come there. */
+    readonly code = schemaCode,
   ) {
     this.schema = settings.schema;
     this.statement = new Statement(() => this.pool(), clock);
   }
 
   /** Connects, then installs or checks the schema.
-   *  @throws DatabaseUnavailableError, SchemaVersionError */
+   *  @throws DatabaseUnavailableError, SchemaVersionError, MissingPrivilegeError, InstallBlockedError */
   async open(target: ConnectionTarget): Promise<void> {
     this.where = describeTarget(target);
     const source = new DataSource({
@@ -66,7 +70,7 @@ export class Database {
         FailureEntity,
         InstallationEntity,
       ],
-      migrations: [Initial1764000000000],
+      migrations: this.code.migrations,
       migrationsTableName: 'migration',
     });
     try {
@@ -135,38 +139,51 @@ export class Database {
   }
 
   private async prepareSchema(source: DataSource): Promise<void> {
-    if (this.settings.migrations === 'auto') await migrate(source, this.schema);
-    if (this.settings.migrations === 'verify') {
-      const pending = await pendingMigrations(source);
-      if (pending.length > 0)
-        throw new SchemaVersionError({ reason: 'behind', schema: this.schema, pending });
+    const purpose = this.settings.role === 'client' ? 'ask' : 'work';
+    const privileges = await Privileges.read(source, this.schema);
+    if (privileges.isInstalled) await privileges.assertMayUse(purpose);
+    let installed = privileges.isInstalled ? await this.installed() : undefined;
+    // only upwards: what newer code has installed is left alone
+    if (this.settings.migrations === 'auto' && (installed?.version ?? 0) < this.code.version) {
+      privileges.assertMayMigrate();
+      await migrate(source, this.schema, this.clock);
+      await (await Privileges.read(source, this.schema)).assertMayUse(purpose); // others may have installed it
+      installed = await this.installed();
+    } else {
+      await this.assertNothingPending(source, installed);
     }
-    const installed = await this.installed();
     if (installed === undefined)
       throw new SchemaVersionError({ reason: 'missing', schema: this.schema });
-    if (installed.minCompatible > SCHEMA_VERSION) {
-      throw new SchemaVersionError({
-        reason: 'ahead',
-        schema: this.schema,
-        installed: installed.version,
-        minCompatible: installed.minCompatible,
-        code: SCHEMA_VERSION,
-      });
-    }
+    const tooOld = this.tooOld(installed);
+    if (tooOld !== undefined) throw tooOld;
+  }
+
+  private async assertNothingPending(
+    source: DataSource,
+    installed?: InstallationEntity,
+  ): Promise<void> {
+    const isOlder = installed !== undefined && installed.version < this.code.version;
+    if (this.settings.migrations !== 'verify' && !isOlder) return;
+    const pending = await pendingMigrations(source);
+    if (pending.length > 0)
+      throw new SchemaVersionError({ reason: 'behind', schema: this.schema, pending });
+  }
+
+  /** The error for code that is older than the schema allows. */
+  tooOld({ version, minCompatible }: Pick<InstallationEntity, 'version' | 'minCompatible'>) {
+    if (minCompatible <= this.code.version) return undefined;
+    return new SchemaVersionError({
+      reason: 'ahead',
+      schema: this.schema,
+      installed: version,
+      minCompatible,
+      code: this.code.version,
+    });
   }
 
   private async installed(): Promise<InstallationEntity | undefined> {
-    try {
-      const [row] = await this.repository(InstallationEntity).find();
-      return row;
-    } catch (error) {
-      if (
-        (error as { code?: string }).code === '42P01' ||
-        (error as { code?: string }).code === '3F000'
-      )
-        return undefined;
-      throw error;
-    }
+    const [row] = await this.repository(InstallationEntity).find();
+    return row;
   }
 
   /** The error that a user may see: typed, and without values of parameters. */

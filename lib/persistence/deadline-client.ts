@@ -19,7 +19,7 @@ const plainClient = pg.Client.prototype as unknown as { query: (...args: unknown
  *  deadline the socket is destroyed, which fails the query as a lost connection and takes the client out of its pool.
  *  It sits in the pool, so it guards what TypeORM sends as well as our own statements. */
 export class DeadlineClient extends pg.Client {
-  private readonly deadlineMs: number;
+  private deadlineMs: number;
 
   constructor(config?: DeadlineConfig) {
     super(config);
@@ -34,6 +34,17 @@ export class DeadlineClient extends pg.Client {
   /** Ends it at once, whatever it is doing. */
   cut(): void {
     destroySocket(this, 'The conductor closed its connections');
+  }
+
+  /** Meanwhile a query may take this long. */
+  async patiently<T>(deadlineMs: number, act: () => Promise<T>): Promise<T> {
+    const before = this.deadlineMs;
+    this.deadlineMs = deadlineMs;
+    try {
+      return await act();
+    } finally {
+      this.deadlineMs = before;
+    }
   }
 
   override query = ((...args: unknown[]): unknown => {

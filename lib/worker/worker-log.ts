@@ -1,11 +1,13 @@
 import { Logger } from '@nestjs/common';
 import type { ClaimedExecution } from '../execution/claimed-execution.js';
+import type { SchemaVersionError } from '../errors/schema-version.error.js';
 import type { Database } from '../persistence/database.js';
 
 /** What a worker has to say. Never a payload, a result or a key: a driver's error is stripped of its values first. */
 export class WorkerLog {
   private readonly logger = new Logger('Conductor');
   private quietUntilRecovered = false;
+  private toldTooOld = false;
 
   constructor(private readonly database: Database) {}
 
@@ -31,6 +33,15 @@ export class WorkerLog {
   beatSucceeded(): void {
     if (this.quietUntilRecovered) this.logger.log('The database answers again.');
     this.quietUntilRecovered = false;
+  }
+
+  /** Once: it does not become younger. */
+  tooOld(error: SchemaVersionError): void {
+    if (this.toldTooOld) return;
+    this.toldTooOld = true;
+    this.logger.error(
+      `This worker claims nothing from now on; what it runs goes on. ${error.message}`,
+    );
   }
 
   leaseEnding(count: number): void {

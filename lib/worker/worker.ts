@@ -123,8 +123,8 @@ export class Worker {
     });
   }
 
-  /** Whether the lease is renewed in time. While it is not, nothing new is claimed. */
-  set leaseHeld(held: boolean) {
+  /** Whether the lease is renewed in time, by code that is not too old for the schema. While it is not, nothing new is claimed. */
+  set mayClaim(held: boolean) {
     if (this.held === held) return;
     this.held = held;
     if (held) this.wake();
@@ -193,7 +193,7 @@ export class Worker {
     } finally {
       this.claimsInFlight.delete(token);
     }
-    if (reply.dead) return; // the next heartbeat finds out, and begins anew
+    if (reply.refused) return; // the next heartbeat finds out why
     // the reply was a lease on its way, or this process stood still meanwhile: somebody else may be running these by now. If they are
     // still ours, the heartbeat finds them
     if (!this.held || (this.workerId !== undefined && this.workerId !== workerId)) return;

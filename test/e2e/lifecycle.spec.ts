@@ -76,7 +76,7 @@ describe('the orchestrator', () => {
     const { id } = await app.conductor.invoke({ name: 'job' });
     await apps.database.query(
       `update conductor.run set status = 1, token = gen_random_uuid(), started = true, claims = 1,
-              worker_id = conductor.register_worker('elsewhere', 1, 1000) where id = $1`,
+              worker_id = conductor.register_worker('elsewhere', 1, 1000, 1) where id = $1`,
       [id],
     );
     await app.orchestrator.start();

@@ -51,15 +51,22 @@ export const mutants: Mutant[] = [
   {
     guard: 'claim: a reaped worker claims nothing',
     file: sql('claim'),
-    code: 'where w.id = p_worker and not w.dead for key share',
-    without: 'where w.id = p_worker for key share',
+    code: 'where w.id = p_worker and not w.dead and not exists',
+    without: 'where w.id = p_worker and not exists',
     tests: [persistence('claim-alone'), persistence('recover')],
+  },
+  {
+    guard: 'claim: code that is too old for the schema claims nothing',
+    file: sql('claim'),
+    code: 'where i.min_compatible > w.version)',
+    without: 'where false)',
+    tests: [persistence('claim')],
   },
   {
     guard: 'claim: the worker’s row is locked',
     file: sql('claim'),
-    code: 'not w.dead for key share;',
-    without: 'not w.dead;',
+    code: 'i.min_compatible > w.version) for key share;',
+    without: 'i.min_compatible > w.version);',
     tests: [persistence('recover-guards')],
   },
   {

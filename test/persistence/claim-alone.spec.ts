@@ -176,9 +176,9 @@ describe('a claim', () => {
       executions: [],
       dueInMs: undefined,
       overdue: false,
-      dead: true,
+      refused: true,
     });
-    await expect(db.claim(dead + 1_000, [task])).resolves.toMatchObject({ dead: true });
+    await expect(db.claim(dead + 1_000, [task])).resolves.toMatchObject({ refused: true });
     await expect(db.run(id!)).resolves.toMatchObject({ status: 0, claims: 0, token: null });
   });
 });

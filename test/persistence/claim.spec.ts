@@ -103,8 +103,26 @@ describe('a claim', () => {
     const dead = await db.worker();
     await db.test.query(`update conductor.worker set dead = true where id = $1`, [dead]);
     await db.enqueue(task);
-    await expect(db.claim(dead, [task])).resolves.toMatchObject({ executions: [], dead: true });
+    await expect(db.claim(dead, [task])).resolves.toMatchObject({ executions: [], refused: true });
     await expect(db.workers.beat(dead, [], [])).resolves.toBeUndefined();
+  });
+
+  it('O2 of a worker whose code newer code no longer allows gives nothing, and its next beat says why', async () => {
+    await db.enqueue(task);
+    await expect(db.workers.beat(worker, [], [])).resolves.toMatchObject({ tooOld: undefined });
+    await db.test.query('update conductor.installation set version = 3, min_compatible = 2');
+    await expect(db.claim(worker, [task])).resolves.toMatchObject({
+      executions: [],
+      refused: true,
+    });
+    const beat = await db.workers.beat(worker, [], []);
+    expect(beat!.tooOld).toMatchObject({
+      code: 'CONDUCTOR_SCHEMA_VERSION',
+      reason: 'ahead',
+      facts: { installed: 3, minCompatible: 2, code: 1 },
+    });
+    await db.test.query('update conductor.installation set min_compatible = 1');
+    await expect(db.claim(worker, [task])).resolves.toMatchObject({ executions: [{}] });
   });
 
   it('brings the records along, in the order in which they were seen', async () => {

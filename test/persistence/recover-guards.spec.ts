@@ -223,7 +223,7 @@ describe('recovery, beside others and at its bounds', () => {
       const claim = db.claim(victim, [task]);
       await somebodyWaits(db);
       await foreign.commit();
-      await expect(claim).resolves.toMatchObject({ dead: true, executions: [] });
+      await expect(claim).resolves.toMatchObject({ refused: true, executions: [] });
     });
     await expect(db.run(id!)).resolves.toMatchObject({ status: 0, claims: 0 });
   });

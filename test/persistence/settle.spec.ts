@@ -152,7 +152,7 @@ describe('settle', () => {
     await expect(db.run(fence.id)).resolves.toMatchObject({ status: 3, token: null, failures: 0 });
     await expect(failures(fence)).resolves.toMatchObject([{ claim: 1, attempt: 1 }]);
     const reply = await db.claim(worker, [task]);
-    expect(reply).toMatchObject({ executions: [], dead: false });
+    expect(reply).toMatchObject({ executions: [], refused: false });
     expect(reply.dueInMs).toBeUndefined();
   });
 

@@ -11,7 +11,7 @@ export interface ForeignTransaction {
 
 /** Opens a transaction on a connection of its own; what the test leaves open is rolled back. */
 export async function inForeignTransaction(
-  db: Statements,
+  db: Pick<Statements, 'test'>,
   act: (foreign: ForeignTransaction) => Promise<void>,
 ): Promise<void> {
   const client = new pg.Client(db.test.url);

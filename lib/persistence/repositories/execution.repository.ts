@@ -51,8 +51,8 @@ export interface ClaimReply {
   dueInMs?: number;
   /** Some were passed over because their time is over: `endOverdue` ends them. */
   overdue: boolean;
-  /** This worker was reaped and claimed nothing. */
-  dead: boolean;
+  /** This worker was reaped, or its code is too old for the schema: it claimed nothing. */
+  refused: boolean;
 }
 
 /** A claimed execution as the database knows it: by its task's id. */
@@ -177,7 +177,7 @@ export class ExecutionRepository {
       })),
       dueInMs: rows.find((row) => row.kind === claimRow.due)?.due_in_ms ?? undefined,
       overdue: rows.some((row) => row.kind === claimRow.overdue),
-      dead: rows.some((row) => row.kind === claimRow.dead),
+      refused: rows.some((row) => row.kind === claimRow.refused),
     };
   }
 

@@ -1,3 +1,4 @@
+import type { SchemaVersionError } from '../../errors/schema-version.error.js';
 import type { Database } from '../database.js';
 import type { Statement } from '../statement.js';
 import { recover } from '../sql/recover.js';
@@ -28,6 +29,8 @@ export interface Beat {
   offers: boolean;
   /** Something waits although its time is over. */
   overdue: boolean;
+  /** Newer code has upgraded the schema so far that this code must not claim. */
+  tooOld?: SchemaVersionError;
   /** Rows that this worker owns and did not name. */
   orphans: Fence[];
 }
@@ -48,6 +51,8 @@ interface BeatRow {
   shortest_lease_ms: number;
   offers: boolean;
   overdue: boolean;
+  version: number | null;
+  min_compatible: number | null;
 }
 
 /** Rows of one recovery of one dead worker: bounded, so that the statement stays short. */
@@ -65,7 +70,7 @@ export class WorkerRepository {
     // sent again after a lost reply it makes a second row, which owns nothing and is struck off when its lease lapses
     const [row] = await this.lane.persist<{ register_worker: number }>(
       registerWorker.call(this.database.schema),
-      [host, pid, leaseMs],
+      [host, pid, leaseMs, this.database.code.version],
       goOn,
     );
     return row!.register_worker;
@@ -87,6 +92,10 @@ export class WorkerRepository {
       shortestLeaseMs: alive.shortest_lease_ms,
       offers: alive.offers,
       overdue: alive.overdue,
+      tooOld: this.database.tooOld({
+        version: alive.version ?? 0,
+        minCompatible: alive.min_compatible ?? 0,
+      }),
       orphans: rows
         .filter((row) => row.kind === beatRow.orphan)
         .map(({ id, token }) => ({ id, token })),

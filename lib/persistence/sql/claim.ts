@@ -5,9 +5,10 @@ import { isOverdue } from './overdue.js';
 import { ready, waitsAlone } from './ready.js';
 import { sqlFunction } from './sql-function.js';
 
-/** What a returned row says. `due`: how long until something else can be claimed. `dead`: this worker was reaped.
+/** What a returned row says. `due`: how long until something else can be claimed. `refused`: this worker was reaped, or its code is
+ *  older than newer code allows by now; the heartbeat says which.
  *  `overdue`: some were not claimed because their time is over; end_overdue ends them. */
-export const claimRow = { claimed: 0, due: 1, dead: 2, overdue: 3 } as const;
+export const claimRow = { claimed: 0, due: 1, refused: 2, overdue: 3 } as const;
 
 const inLane = (alias: string) =>
   `${ready(alias)} and ${alias}.priority = lane_priority and ${alias}.status = lane_status and ${alias}.run_at <= ts`;
@@ -15,8 +16,9 @@ const inLane = (alias: string) =>
 /** Claims up to p_slots executions for each queue, best first: by priority, then what has begun before what has not, then
  *  by run_at and id. The token is the caller's own, new for each claim, so that a claim whose reply was lost can be found.
  *
- *  - The worker's row is locked first; recovery takes it FOR UPDATE, so a reaped worker claims nothing. It is told by a row
- *    and not by an exception, which would roll back whatever else the call did.
+ *  - The worker's row is locked first; recovery takes it FOR UPDATE, so a reaped worker claims nothing, nor does
+ *    one whose code is too old for the schema. It is told by a row and not by an exception, which would roll back whatever else
+ *    the call did.
  *  - run_ready starts with the task, and only registered tasks are named: others cost nothing, however many wait.
  *  - run_at ends each probe at the first future row, which needs equality on the columns before it: one lane at a time.
  *  - The heads of several tasks are merged without locks first, so that no more rows are locked than are taken.
@@ -50,9 +52,10 @@ declare
   due timestamptz;
   claimed_count int;
 begin
-  perform 1 from ${s}.worker w where w.id = p_worker and not w.dead for key share;
+  perform 1 from ${s}.worker w
+  where w.id = p_worker and not w.dead and not exists (select 1 from ${s}.installation i where i.min_compatible > w.version) for key share;
   if not found then
-    kind := ${claimRow.dead};
+    kind := ${claimRow.refused};
     return next;
     return;
   end if;

@@ -119,6 +119,7 @@ export const tables = (s: string): string[] => [
      steady_since timestamptz not null,
      started_at timestamptz not null,
      lease_ms int not null,
+     version int not null,
      dead boolean not null default false,
      stopping boolean not null default false,
      host text not null,

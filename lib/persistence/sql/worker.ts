@@ -9,15 +9,15 @@ import { sqlFunction } from './sql-function.js';
  *  is older than half a lease, so nothing is inherited. */
 export const registerWorker = sqlFunction({
   name: 'register_worker',
-  parameters: ['p_host text', 'p_pid int', 'p_lease_ms int'],
+  parameters: ['p_host text', 'p_pid int', 'p_lease_ms int', 'p_version int'],
   returns: 'int',
   body: (s) => `
 declare
   ts timestamptz := ${s}.clock();
   made int;
 begin
-  insert into ${s}.worker (beat_at, steady_since, started_at, lease_ms, host, pid)
-  select ts, coalesce(min(w.steady_since), ts), ts, p_lease_ms, p_host, p_pid
+  insert into ${s}.worker (beat_at, steady_since, started_at, lease_ms, version, host, pid)
+  select ts, coalesce(min(w.steady_since), ts), ts, p_lease_ms, p_version, p_host, p_pid
   from ${s}.worker w
   where not w.dead and w.lease_ms <= p_lease_ms and w.beat_at > ts - w.lease_ms * interval '0.5 ms'
   returning id into made;
@@ -32,7 +32,8 @@ export const beatRow = { alive: 0, orphan: 1 } as const;
  *  live row, never an upsert: no row returned means that this worker was reaped and must begin anew.
  *
  *  `alive` bears how long it is until something can be claimed and whether a worker's lease has lapsed, whether blocked
- *  executions are offered to it, and whether something waits although its time is over. Each `orphan` is a
+ *  executions are offered to it, and whether something waits although its time is over; also which schema this is by now, since
+ *  newer code may have upgraded it under a worker that runs. Each `orphan` is a
  *  row that this worker owns without knowing it, as after a claim whose reply was lost. A gap of more than half of
  *  anybody's lease between two beats starts `steady_since` anew (see recover): whoever beats more seldom cannot witness that
  *  the database answered that worker. So all beat as often as the shortest lease asks for, which is told as well. */
@@ -40,7 +41,7 @@ export const heartbeat = sqlFunction({
   name: 'heartbeat',
   parameters: ['p_worker int', 'p_tasks int[]', 'p_ids uuid[]', 'p_tokens uuid[]'],
   returns: `table(kind int, id uuid, token uuid, due_in_ms double precision, lapsed boolean, shortest_lease_ms int, offers boolean,
-      overdue boolean)`,
+      overdue boolean, version int, min_compatible int)`,
   body: (s) => `
 #variable_conflict use_column
 declare
@@ -59,9 +60,10 @@ begin
            exists (select 1 from ${s}.worker w where w.id <> p_worker and (w.dead or w.beat_at < ts - w.lease_ms * interval '1 ms')),
            shortest,
            exists (select 1 from ${s}.run x where x.task_id = any(p_tasks) and ${offered('x')}),
-           exists (select 1 from ${s}.run x where ${overdueAtRest('x')})
+           exists (select 1 from ${s}.run x where ${overdueAtRest('x')}), i.version, i.min_compatible
+    from (select 1) me left join ${s}.installation i on true
     union all
-    select ${beatRow.orphan}, r.id, r.token, null, null, null, null, null
+    select ${beatRow.orphan}, r.id, r.token, null, null, null, null, null, null, null
     from ${s}.run r
     where r.worker_id = p_worker and r.status = ${status.running}
       and not exists (select 1 from unnest(p_ids, p_tokens) k(id, token) where k.id = r.id and k.token = r.token);

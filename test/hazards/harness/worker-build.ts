@@ -14,7 +14,7 @@ export interface WorkerBuild {
   remove(): Promise<void>;
 }
 
-/** Bundles what a worker is made of, once a run. Booted from TypeScript a worker takes 3.8 s of processor time, from
+/** Bundles what a worker is made of, or another program, once a run. Booted from TypeScript a worker takes 3.8 s of processor time, from
  *  JavaScript in a thousand files 1.6 s, from one file 0.8 s; a hazard kills one every 1.5 s, on a machine of two cores. */
 export async function buildWorker(entry = MAIN): Promise<WorkerBuild> {
   const directory = await mkdtemp(join(tmpdir(), 'hazard-worker-'));

@@ -13,12 +13,14 @@ import { ExecutionClosedError } from '../../../lib/errors/execution-closed.error
 import { ExecutionFailedError } from '../../../lib/errors/execution-failed.error.js';
 import { ExecutionIdConflictError } from '../../../lib/errors/execution-id-conflict.error.js';
 import { ExpiredError } from '../../../lib/errors/expired.error.js';
+import { InstallBlockedError } from '../../../lib/errors/install-blocked.error.js';
 import { InsideStepError } from '../../../lib/errors/inside-step.error.js';
 import { InvalidInvokeError } from '../../../lib/errors/invalid-invoke.error.js';
 import { InvalidStepError } from '../../../lib/errors/invalid-step.error.js';
 import { InvalidTaskError } from '../../../lib/errors/invalid-task.error.js';
 import { LeaseLostError } from '../../../lib/errors/lease-lost.error.js';
 import { MissingPackageError } from '../../../lib/errors/missing-package.error.js';
+import { MissingPrivilegeError } from '../../../lib/errors/missing-privilege.error.js';
 import { NoTasksError } from '../../../lib/errors/no-tasks.error.js';
 import { NoTransactionsError } from '../../../lib/errors/no-transactions.error.js';
 import { NonRetryableError } from '../../../lib/errors/non-retryable.error.js';
@@ -87,6 +89,24 @@ const errors: [ConductorError, string, string[]][] = [
     [id, '"t"', 'the cause'],
   ],
   [new ExecutionIdConflictError(id, 't'), 'CONDUCTOR_EXECUTION_ID_CONFLICT', [id, '"t"']],
+  [
+    new InstallBlockedError('s', 61_000, [
+      { pid: 7, application: 'psql', user: 'dba', state: 'active', transactionSeconds: 65 },
+    ]),
+    'CONDUCTOR_INSTALL_BLOCKED',
+    [
+      '"s"',
+      '61 s',
+      'session 7 (psql, role dba, active, in a transaction for 65 s)',
+      'terminate_backend(7)',
+    ],
+  ],
+  [
+    new InstallBlockedError('s', 61_000, [{ pid: 7, application: '', user: 'dba' }]),
+    'CONDUCTOR_INSTALL_BLOCKED',
+    ['session 7 (role dba)'],
+  ],
+  [new InstallBlockedError('s', 61_000, []), 'CONDUCTOR_INSTALL_BLOCKED', ['pg_locks']],
   [new InsideStepError('load', 'ctx.sleep'), 'CONDUCTOR_INSIDE_STEP', ['"load"', 'ctx.sleep']],
   [new NoTransactionsError('pay'), 'CONDUCTOR_NO_TRANSACTIONS', ['"pay"', 'transactions: {']],
   [
@@ -122,6 +142,11 @@ const errors: [ConductorError, string, string[]][] = [
     ['The class Dto', 'class-validator', 'npm install it'],
   ],
   [new ShuttingDownError(), 'CONDUCTOR_SHUTTING_DOWN', ['stop now', 'shutdown.hard']],
+  [
+    new MissingPrivilegeError('app', ['SELECT on run', 'INSERT on run'], ['GRANT A', 'GRANT B']),
+    'CONDUCTOR_MISSING_PRIVILEGE',
+    ['"app"', 'SELECT on run; INSERT on run', '\n  GRANT A;\n  GRANT B;'],
+  ],
   [new NoTasksError(), 'CONDUCTOR_NO_TASKS', ['@Task', '"client"']],
   [new NonRetryableError('declined', { cause }), 'CONDUCTOR_NON_RETRYABLE', ['declined']],
   [new InvalidOptionsError(['one', 'two']), 'CONDUCTOR_INVALID_OPTIONS', ['\n  - one\n  - two']],
@@ -149,6 +174,11 @@ const errors: [ConductorError, string, string[]][] = [
     new SchemaVersionError({ reason: 'missing', schema: 's' }),
     'CONDUCTOR_SCHEMA_VERSION',
     ['"s"', 'not installed'],
+  ],
+  [
+    new SchemaVersionError({ reason: 'occupied', schema: 's', found: ['orders', 'total()'] }),
+    'CONDUCTOR_SCHEMA_VERSION',
+    ['"s"', 'orders, total()', 'option schema'],
   ],
   [
     new SchemaVersionError({ reason: 'behind', schema: 's', pending: ['A1', 'B2'] }),
