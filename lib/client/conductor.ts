@@ -37,6 +37,7 @@ export class Conductor {
   readonly #reader: ExecutionReader;
   readonly #waiter: ResultWaiter;
 
+  /** @internal */
   constructor(enqueuer: Enqueuer, resumer: Resumer, reader: ExecutionReader, waiter: ResultWaiter) {
     this.#enqueuer = enqueuer;
     this.#resumer = resumer;

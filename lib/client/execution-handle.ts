@@ -29,6 +29,7 @@ export class ExecutionHandle<R = unknown> {
   readonly #reader: ExecutionReader;
   readonly #waiter: ResultWaiter;
 
+  /** @internal */
   constructor(
     readonly id: string,
     reader: ExecutionReader,
@@ -77,6 +78,7 @@ export class ExecutionHandle<R = unknown> {
 
 /** What `invoke` gives. */
 export class InvokedExecution<R = unknown> extends ExecutionHandle<R> {
+  /** @internal */
   constructor(
     id: string,
     /** `created`: this invoke made it. `existing`: the id was known, and nothing was written. */

@@ -15,6 +15,7 @@ export interface ResumeFilter {
 
 /** Makes blocked executions claimable again. */
 export class Resumer {
+  /** @internal */
   constructor(
     private readonly database: Database,
     private readonly executions: ExecutionRepository,

@@ -1,15 +1,10 @@
-import {
-  createParamDecorator,
-  type ExecutionContext,
-  type ParameterDecoratorOptions,
-  type PipeTransform,
-  type Type,
-} from '@nestjs/common';
+import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
 import { PARAM } from '../conductor.constants.js';
 import type { BaseContext } from '../interfaces/task-context.js';
 import type { InvokeEvent } from '../interfaces/invoke-event.js';
 
-type Pipe = Type<PipeTransform> | PipeTransform | ParameterDecoratorOptions;
+/** What Nest's own parameter decorators take beside their data: a pipe or, since Nest 12, options. */
+type Pipe = Parameters<ReturnType<typeof createParamDecorator<never, never>>>[number];
 type Arguments = [InvokeEvent, BaseContext];
 
 const payload = marked('payload', (property: string | undefined, host) =>

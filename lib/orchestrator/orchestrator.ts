@@ -84,6 +84,7 @@ export class Orchestrator
   private startedSignal = deferred<void>();
   private stoppedSignal = deferred<void>();
 
+  /** @internal */
   constructor(
     @Inject(OPTIONS) private readonly options: ResolvedOptions,
     @Inject(CLOCK) private readonly clock: Clock,
