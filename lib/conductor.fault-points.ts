@@ -1,4 +1,4 @@
-/** The engine's functions in the database, and the notification that is sent without one. */
+/** The engine's functions in the database, and what is sent without one: the notification, and the COMMIT of a step. */
 export const sentStatements = [
   'resolve_tasks',
   'register_tasks',
@@ -8,6 +8,10 @@ export const sentStatements = [
   'claim',
   'start_alone',
   'save_steps',
+  'begin_step',
+  'record_step',
+  'commit',
+  'find_step',
   'suspend',
   'settle',
   'enqueue',
@@ -19,6 +23,7 @@ export const sentStatements = [
   'runnable',
   'announce_stop',
   'deregister_worker',
+  'prune',
 ] as const;
 
 export type SentStatement = (typeof sentStatements)[number];

@@ -144,7 +144,7 @@ describe('the architecture', () => {
         ([, constant]) => functions.get(constant!) ?? [],
       ),
     );
-    expect(new Set([...sent, 'pg_notify'])).toEqual(new Set(sentStatements));
+    expect(new Set([...sent, 'pg_notify', 'commit'])).toEqual(new Set(sentStatements));
   });
 
   it('reads Nest’s metadata only in the accessor', () => {

@@ -54,7 +54,9 @@ export class StepTransaction {
     const { name } = records.at(-1)!;
     try {
       await this.record(records);
+      this.clock.reach?.('before-commit-sent');
       await this.answered(this.runner!.commitTransaction());
+      this.clock.reach?.('after-commit-reply');
     } catch (error) {
       const failure = await this.failed(
         codeOf(error) === TRANSACTION_ENDED ? ended(name) : error,
@@ -114,9 +116,11 @@ export class StepTransaction {
     client.on('error', this.noteLoss);
     this.client = client;
     await this.answered(runner.startTransaction());
+    this.clock.reach?.('before-begin_step-sent');
     await this.answered(
       runner.query(beginStep.call(this.database.schema), [this.mark, this.idleTimeoutMs]),
     );
+    this.clock.reach?.('after-begin_step-reply');
     return runner.manager;
   }
 
@@ -132,12 +136,14 @@ export class StepTransaction {
   private async record(records: RecordWrite[]): Promise<void> {
     const item = { ...this.fence, records };
     for (;;) {
+      this.clock.reach?.('before-record_step-sent');
       const rows = await this.answered(
         this.runner!.query(recordStep.call(this.database.schema), [
           this.mark,
           ...recordColumns([item]),
         ]) as Promise<{ ordinal: number; report: number }[]>,
       );
+      this.clock.reach?.('after-record_step-reply');
       const own = rows.find(({ ordinal }) => ordinal === records.length);
       if (own === undefined) return;
       if (own.report !== reportCode.busy) throw new LeaseLostError(this.fence.id);

@@ -129,12 +129,8 @@ export function soundHistory(): History {
         claims: 2,
       }),
     ],
-    ledger: [
-      effect({ step: reserve, claim: 1, effect: result.reservation, at: 2_500 }),
-      // begun, and cut off by the kill
-      effect({ step: confirm, claim: 1, effect: 'effect of nobody', at: 3_500 }),
-      effect({ step: confirm, claim: 2, effect: result.confirmation, at: 6_500 }),
-    ],
+    ledger: [effect({ step: reserve, claim: 1, effect: result.reservation, at: 2_500 })],
+    committed: [effect({ step: confirm, claim: 2, effect: result.confirmation, at: 6_500 })],
     rest: { runs: [], workers: [secondWorker] },
     livePids: [secondWorker.pid],
     hitWorkers: [firstWorker.id],

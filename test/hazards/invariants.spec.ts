@@ -143,7 +143,27 @@ const violations: [what: string, violated: string[], violation: Violation][] = [
   [
     'a body runs twice in one claim',
     ['bodies out of bounds'],
-    alsoRan({ step: orderSteps.confirm, claim: 2, effect: 'again', at: 6_600 }),
+    alsoRan({ step: orderSteps.reserve, claim: 1, effect: 'again', at: 2_600 }),
+  ],
+  [
+    'a transactional step commits twice',
+    ['transactional effects'],
+    ({ committed }) => ({ committed: [...committed, ...committed] }),
+  ],
+  [
+    'a transactional step of an outdated attempt commits',
+    ['transactional effects'],
+    ({ committed }) => ({
+      committed: [
+        { ...committed[0]!, execution: firstToken, effect: 'of an outdated attempt' },
+        ...committed,
+      ],
+    }),
+  ],
+  [
+    'a transactional step is recorded without what it wrote',
+    ['transactional effects'],
+    () => ({ committed: [] }),
   ],
   ['a failure is charged that never was', ['wrong charge'], outcome({ failures: 1 })],
   ['a loss is not charged', ['wrong charge'], outcome({ losses: 0 })],

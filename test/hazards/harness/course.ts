@@ -81,6 +81,7 @@ export async function run<P, F extends Fault>(
     client = await openClient(clientProxy?.url ?? engineUrl);
     await installAudit(cluster.engine);
     await createLedger(cluster.ledger);
+    await createLedger(cluster.engine);
     await fleet.ready();
     log(`${workers} workers are up; ${executions} executions follow over ${spanMs / 1_000} s`);
     // it does next to nothing: what holds it up is the machine, and holds up the workers' heartbeats too

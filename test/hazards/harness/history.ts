@@ -2,7 +2,7 @@ import type { Change, Registration } from './audit-trigger.js';
 import { readAnnouncedStops, readChanges, readRegistrations } from './audit-trigger.js';
 import type { Cluster } from './cluster.js';
 import type { LedgerRow } from './ledger.js';
-import { readLedger } from './ledger.js';
+import { readCommitted, readLedger } from './ledger.js';
 import type { Load, Planned } from './load.js';
 import type { ProcessEnd } from './worker-process.js';
 
@@ -31,6 +31,8 @@ export interface History<P = unknown> {
   outcomes: OutcomeRow[];
   changes: Change[];
   ledger: LedgerRow[];
+  /** What transactional steps wrote in their transactions. */
+  committed: LedgerRow[];
   rest: Rest;
   /** Processes that were up when `rest` was read. */
   livePids: number[];
@@ -59,7 +61,10 @@ export async function readRecords({
   engine,
   ledger,
 }: Pick<Cluster, 'engine' | 'ledger'>): Promise<
-  Pick<History, 'outcomes' | 'changes' | 'announcedStops' | 'registrations' | 'ledger'>
+  Pick<
+    History,
+    'outcomes' | 'changes' | 'announcedStops' | 'registrations' | 'ledger' | 'committed'
+  >
 > {
   return {
     outcomes: await engine(
@@ -69,6 +74,7 @@ export async function readRecords({
     announcedStops: await readAnnouncedStops(engine),
     registrations: await readRegistrations(engine),
     ledger: await readLedger(ledger),
+    committed: await readCommitted(engine),
   };
 }
 

@@ -5,6 +5,7 @@ import { stale, transition } from './invariants/fences.js';
 import type { Invariant } from './invariants/invariant.js';
 import { finality, lost } from './invariants/outcomes.js';
 import { deadlocks, locks, processes } from './invariants/rest.js';
+import { transactions } from './invariants/transactions.js';
 
 /** Checked after every run. */
 export const invariants: Invariant[] = [
@@ -14,6 +15,7 @@ export const invariants: Invariant[] = [
   transition,
   doubled,
   bodyCounts,
+  transactions,
   charges,
   reaped,
   locks,

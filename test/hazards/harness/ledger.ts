@@ -14,21 +14,24 @@ export interface Effect {
 /** Milliseconds since 1970 by the server's clock, which the audit uses too. */
 export type LedgerRow = Effect & { pid: number; at: number };
 
-/** No unique key anywhere: what runs twice shall be seen twice. */
+/** Bodies that began, and what transactional ones have committed. No unique key anywhere: what runs twice shall be seen twice. */
 export async function createLedger(query: Query): Promise<void> {
-  await query(
-    `create table effect (
-       execution uuid not null, step text not null, claim int not null, effect uuid not null, pid int not null,
-       at timestamptz not null default clock_timestamp())`,
-  );
+  for (const table of ['effect', 'committed']) {
+    await query(
+      `create table ${table} (
+         execution uuid not null, step text not null, claim int not null, effect uuid not null, pid int not null,
+         at timestamptz not null default clock_timestamp())`,
+    );
+  }
 }
 
 export async function insertEffect(
-  pool: pg.Pool,
+  into: { query(sql: string, parameters: unknown[]): Promise<unknown> },
   { execution, step, claim, effect }: Effect,
+  table: 'effect' | 'committed' = 'effect',
 ): Promise<void> {
-  await pool.query(
-    `insert into effect (execution, step, claim, effect, pid) values ($1, $2, $3, $4, $5)`,
+  await into.query(
+    `insert into ${table} (execution, step, claim, effect, pid) values ($1, $2, $3, $4, $5)`,
     [execution, step, claim, effect, process.pid],
   );
 }
@@ -45,8 +48,17 @@ export async function countEffects(
   return rows[0]!.count;
 }
 
+/** What transactional steps have committed, in the engine's own database. */
+export function readCommitted(query: Query): Promise<LedgerRow[]> {
+  return rowsOf(query, 'committed');
+}
+
 export function readLedger(query: Query): Promise<LedgerRow[]> {
+  return rowsOf(query, 'effect');
+}
+
+function rowsOf(query: Query, table: string): Promise<LedgerRow[]> {
   return query<LedgerRow>(
-    `select execution, step, claim, effect, pid, extract(epoch from at)::float8 * 1000 as at from effect order by at`,
+    `select execution, step, claim, effect, pid, extract(epoch from at)::float8 * 1000 as at from ${table} order by at`,
   );
 }

@@ -23,6 +23,8 @@ export interface Load<P = unknown> {
   task: TaskContract;
   /** The bodies that leave a row in the ledger. */
   bodies: Body[];
+  /** Steps that leave a row in the engine's database, in the transaction of their record. */
+  transactional?: string[];
   plan(count: number, random: Random): Planned<P>[];
   /** The failures that this payload brings about, each one handled by another attempt. */
   failuresOf(payload: P): number;

@@ -33,6 +33,8 @@ const HEALERS = 12;
 const meanwhile: Partial<Record<FaultPoint, Partial<Crash>>> = {
   'before-release_orphans-sent': { losesReplyAt: 'after-claim-reply' },
   'after-release_orphans-reply': { losesReplyAt: 'after-claim-reply' },
+  'before-find_step-sent': { losesReplyAt: 'after-commit-reply' },
+  'after-find_step-reply': { losesReplyAt: 'after-commit-reply' },
   'before-announce_stop-sent': { stopped: true },
   'after-announce_stop-reply': { stopped: true },
   'before-deregister_worker-sent': { stopped: true },

@@ -46,13 +46,10 @@ export const orderSteps = {
 
 export const loadA: Load<OrderPayload> = {
   id: 'A',
-  description:
-    'A without its transactional step: 3 steps (effect, pure, effect in place of the transactional one), 10 % throw once',
+  description: 'A: 3 steps (effect, pure, transactional), 10 % throw once',
   task: placeOrder,
-  bodies: [
-    { step: orderSteps.reserve, tries: 1 },
-    { step: orderSteps.confirm, tries: 1 },
-  ],
+  bodies: [{ step: orderSteps.reserve, tries: 1 }],
+  transactional: [orderSteps.confirm],
 
   plan: (count, random) =>
     Array.from({ length: count }, (_, index) => ({

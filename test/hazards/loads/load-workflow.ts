@@ -28,10 +28,21 @@ export const answer = defineTask({
 });
 
 /** Steps whose effects the result names. */
-export const workflowSteps = ['first', 'left', 'right', 'flaky', 'patient', 'slow'] as const;
+export const workflowSteps = [
+  'first',
+  'left',
+  'right',
+  'flaky',
+  'patient',
+  'slow',
+  'book',
+] as const;
 
 /** Fails for good, and its handler goes on. */
 export const REFUSED_STEP = 'refused';
+
+/** Is recorded in the transaction of what it writes. */
+export const BOOKED_STEP = 'book';
 
 /** What a workflow sees on its way, as its handler puts it down. */
 export const courseOf = (index: number): unknown[] => [
@@ -41,16 +52,18 @@ export const courseOf = (index: number): unknown[] => [
   'fast won',
   'caught: Refused on purpose.',
   'asked',
+  'booked',
 ];
 
 /** Everything that a handler can do, once: three steps, a sleep, steps in parallel by ctx.step and by @Step, a step that is
- *  tried again at once and one later, a race of two steps and one against a sleep, an error that is caught, an invoke. Every
+ *  tried again at once and one later, a race of two steps and one against a sleep, an error that is caught, an invoke, a transaction. Every
  *  second one is not run at all: its time is over before it can be started. */
 export const loadWorkflow: Load<WorkflowPayload> = {
   id: 'workflow',
   description:
-    'a workflow of 15 steps: sleep, parallel, retries, races, a caught error, an invoke; and one that is overdue',
+    'a workflow of 16 steps: sleep, parallel, retries, races, a caught error, an invoke, a transaction; and one that is overdue',
   task: runWorkflow,
+  transactional: [BOOKED_STEP],
   bodies: [
     { step: 'first', tries: 1 },
     { step: 'left', tries: 1 },

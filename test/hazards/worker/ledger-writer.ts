@@ -2,6 +2,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import { randomUUID } from 'node:crypto';
 import { Inject, Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import pg from 'pg';
+import type { EntityManager } from 'typeorm';
 import type { BaseContext } from '../../../lib/index.js';
 import { countEffects, insertEffect } from '../harness/ledger.js';
 
@@ -31,6 +32,15 @@ export class LedgerWriter implements OnApplicationShutdown {
     const { executionId, fence } = this.attempts.getStore()!;
     const effect = randomUUID();
     await insertEffect(this.pool, { execution: executionId, step, claim: fence, effect });
+    return effect;
+  }
+
+  /** A transactional body writes in its transaction. Returns the name of this very effect. */
+  async commit(transaction: EntityManager, step: string): Promise<string> {
+    const { executionId, fence } = this.attempts.getStore()!;
+    const effect = randomUUID();
+    const row = { execution: executionId, step, claim: fence, effect };
+    await insertEffect(transaction, row, 'committed');
     return effect;
   }
 

@@ -1,6 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { Injectable } from '@nestjs/common';
-import { Step, Task, TaskContext, TaskEvent } from '../../../lib/index.js';
+import { EntityManager } from 'typeorm';
+import { Step, Task, TaskContext, TaskEvent, Tx } from '../../../lib/index.js';
 import { orderSteps, placeOrder, priceOf, type OrderResult } from '../loads/load-a.js';
 import { LedgerWriter } from './ledger-writer.js';
 
@@ -19,9 +20,9 @@ export class OrderSteps {
     return priceOf(index, reservation);
   }
 
-  @Step()
-  async confirm(course: Course): Promise<string> {
-    const effect = await this.ledger.effect(orderSteps.confirm);
+  @Step({ transactional: true })
+  async confirm(course: Course, @Tx() em?: EntityManager): Promise<string> {
+    const effect = await this.ledger.commit(em!, orderSteps.confirm);
     await takeTime(course);
     return effect;
   }

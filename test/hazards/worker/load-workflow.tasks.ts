@@ -3,6 +3,7 @@ import { Injectable } from '@nestjs/common';
 import { Conductor, Step, Task, TaskContext, TaskEvent } from '../../../lib/index.js';
 import {
   answer,
+  BOOKED_STEP,
   REFUSED_STEP,
   runWorkflow,
   type WorkflowPayload,
@@ -66,7 +67,10 @@ export class WorkflowTasks {
         .catch((error: unknown) => `caught: ${(error as Error).message}`);
       course.push(caught);
       course.push(await ctx.step('ask', () => this.ask(payload)));
-      return { effects: { first, left, right, flaky, patient, slow: await slow }, course };
+      const booked = await ctx.transaction(BOOKED_STEP, (em) => ledger.commit(em, BOOKED_STEP));
+      course.push('booked');
+      const effects = { first, left, right, flaky, patient, slow: await slow };
+      return { effects: { ...effects, [BOOKED_STEP]: booked }, course };
     });
   }
 

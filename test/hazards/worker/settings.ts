@@ -61,7 +61,7 @@ export function conductorOptions(
   {
     poolSize,
     ...rest
-  }: Pick<ConductorModuleOptions, 'role' | 'queues' | 'autoStart' | 'listen'> & {
+  }: Pick<ConductorModuleOptions, 'role' | 'queues' | 'autoStart' | 'listen' | 'transactions'> & {
     poolSize?: number;
   },
 ): ConductorModuleOptions {

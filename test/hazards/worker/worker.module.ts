@@ -1,4 +1,5 @@
 import { Module, type DynamicModule, type Provider } from '@nestjs/common';
+import { TypeOrmModule } from '@nestjs/typeorm';
 import { CLOCK } from '../../../lib/conductor.constants.js';
 import { ConductorModule } from '../../../lib/index.js';
 import type { Load } from '../harness/load.js';
@@ -35,6 +36,13 @@ export class WorkerModule {
     return {
       module: WorkerModule,
       imports: [
+        // called as the engine's own connections are, so that what is done to those is done to these as well
+        TypeOrmModule.forRoot({
+          type: 'postgres',
+          url: engineUrl,
+          applicationName: 'nest-conductor',
+          poolErrorHandler: () => undefined,
+        }),
         withFaults(
           ConductorModule.forRoot(
             conductorOptions(engineUrl, {
@@ -42,6 +50,7 @@ export class WorkerModule {
               autoStart: false,
               poolSize,
               listen,
+              transactions: { dataSource: 'default' },
               queues: { default: { concurrency } },
             }),
           ),

@@ -31,7 +31,7 @@ export const doubled: Invariant = {
 /** Each body ran at least once in a completed execution, and in no claim more often than its tries. */
 export const bodyCounts: Invariant = {
   name: 'bodies out of bounds',
-  violations({ load, outcomes, ledger }) {
+  violations({ load, outcomes, ledger, committed }) {
     const bodiesOf = byExecution(ledger);
     const missing = outcomes
       .filter(({ status }) => status === statusCode.completed)
@@ -48,13 +48,13 @@ export const bodyCounts: Invariant = {
     const tooMany = [...perClaim]
       .filter(([, runs]) => runs.length > (triesOf.get(runs[0]!.step) ?? 0))
       .map(([body, runs]) => `${body}: ran ${runs.length} times`);
-    return [...missing, ...tooMany, ...beyondClaims({ outcomes, ledger })];
+    return [...missing, ...tooMany, ...beyondClaims(outcomes, [...ledger, ...committed])];
   },
 };
 
-function beyondClaims({ outcomes, ledger }: Pick<History, 'outcomes' | 'ledger'>): string[] {
+function beyondClaims(outcomes: History['outcomes'], effects: LedgerRow[]): string[] {
   const claims = new Map(outcomes.map((outcome) => [outcome.execution, outcome.claims]));
-  return ledger
+  return effects
     .filter(({ execution, claim }) => claim > (claims.get(execution) ?? claim))
     .map(
       ({ execution, step, claim }) =>
