@@ -135,7 +135,7 @@ export function soundHistory(): History {
     livePids: [secondWorker.pid],
     hitWorkers: [firstWorker.id],
     announcedStops: [],
-    registrations: [],
+    registrations: [firstWorker, secondWorker].map(({ id }) => ({ id, at: 0, steadySince: 0 })),
     heldUpMs: 0,
     deadlocks: 0,
     ends: [

@@ -6,6 +6,7 @@ import {
   firstToken,
   firstWorker,
   secondToken,
+  secondWorker,
   soundHistory,
 } from './fabricated-history.js';
 import { readArguments } from './harness/arguments.js';
@@ -269,6 +270,42 @@ describe('the judge of a hazard', () => {
     const figures = judge(trial([kill(4_000 - LEASE_MS - 1_001)]));
     expect(figures).toMatchObject({ met: false, recoveryP99Ms: LEASE_MS + 1_001 });
     expect(figures.problems).toEqual([expect.stringContaining('recovery p99')]);
+  });
+
+  it('judges no recovery for which nobody was there: a newcomer has to see for a lease that the database answers', () => {
+    const alone = trial([kill(500)]);
+    const only = (at: number) => ({
+      ...alone,
+      recoveries: recoveriesFrom([kill(500)], {
+        ...alone.history,
+        registrations: [
+          { id: firstWorker.id, at: 0, steadySince: 0 },
+          { id: secondWorker.id, at, steadySince: at },
+        ],
+      }),
+    });
+    expect(judge(only(500 + LEASE_MS / 2 + 1))).toMatchObject({
+      met: true,
+      recoveryMaxMs: null,
+      measured: { 'recovered where no other worker served': 1, 'of these max ms': 3_500 },
+    });
+    expect(judge(only(500 + LEASE_MS / 2))).toMatchObject({ met: false, recoveryMaxMs: 3_500 });
+  });
+
+  it('tells in the fast tier what the machine’s speed decides, and judges the invariants', () => {
+    const slow = { ...trial([kill(4_000 - LEASE_MS - 1_001)]), tier: 'fast' as const };
+    const figures = judge(slow);
+    expect(figures).toMatchObject({ met: true, problems: [] });
+    expect(figures.told).toEqual([expect.stringContaining('recovery p99')]);
+    expect(judge({ ...slow, history: { ...slow.history, outcomes: [] } })).toMatchObject({
+      met: false,
+      lost: 1,
+    });
+    const reaped = { ...slow.history, hitWorkers: [] };
+    expect(judge({ ...slow, history: reaped })).toMatchObject({ met: false });
+    expect(judge({ ...slow, history: { ...reaped, heldUpMs: LEASE_MS } })).toMatchObject({
+      met: true,
+    });
   });
 
   it('does not count a run whose faults hit idle processes', () => {

@@ -89,7 +89,7 @@ export function judge(trial: Trial): Figures {
     measured: {
       ...trial.measured,
       ...(others.length > 0 && {
-        'recovered with no worker beating meanwhile': others.length,
+        'recovered where no other worker served': others.length,
         'of these max ms': rounded(
           percentile(
             others.map(({ claimableAfterBeat }) => claimableAfterBeat),

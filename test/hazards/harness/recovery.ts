@@ -13,7 +13,7 @@ export interface Recovery {
   execution: string;
   /** From the dead worker's last heartbeat until the execution could be claimed again. */
   claimableAfterBeat: number;
-  /** Whether other workers were beating all the while: only then is a time promised. */
+  /** Whether another worker served meanwhile: only then is a time promised. */
   promised: boolean;
   /** From the kill until another worker had claimed it. */
   claimedAfterKill?: number;
@@ -64,15 +64,16 @@ interface Service {
 /** A newcomer learns that the database has been answering from whoever has beaten within half a lease. */
 const LONGEST_GAP_MS = LEASE_MS / 2;
 
-/** Whether workers were beating from this beat until what lapsed had to be claimable, one following the other without a gap. Who comes
- *  after a gap must first see for a whole lease of its own that the database answers. */
+/** Whether another worker served: it was beating from when this lease lapsed until what it held had to be claimable, and knew that
+ *  the database answered. Who begins after a gap without anybody's beats must first see that for a whole lease of its own. */
 function isServed(services: Service[], beatAt: number): boolean {
   let until = beatAt;
   for (const { from, to } of services.toSorted((a, b) => a.from - b.from)) {
-    if (from > until + LONGEST_GAP_MS) break;
+    if (from > until + LONGEST_GAP_MS) return false;
+    if (from <= beatAt + LEASE_MS && to >= beatAt + RECOVERY_P99_MS) return true;
     until = Math.max(until, to);
   }
-  return until >= beatAt + RECOVERY_P99_MS;
+  return false;
 }
 
 /** Whether the lease of the execution's worker lapsed. */
