@@ -13,6 +13,7 @@ import type { Random } from './random.js';
 import type { ProcessEnd } from './worker-process.js';
 import { buildWorker } from './worker-build.js';
 
+/** Of a run that does not say. */
 const CONVERGE_WITHIN_MS = 60_000;
 const LOOK_EVERY_MS = 100;
 
@@ -25,6 +26,8 @@ export interface Course<P> extends ClusterOptions, FleetSize {
   /** Executions that each worker runs at once. */
   concurrency: number;
   poolSize?: number;
+  /** How long everything may take to come to rest, once the faults are over. */
+  convergeWithinMs?: number;
   listen?: boolean;
   network?: ProxyHooks;
   /** Whether the client goes through a proxy as well. */
@@ -65,6 +68,7 @@ export async function run<P, F extends Fault>(
 ): Promise<Ran<F>> {
   const { load, executions, spanMs, workers, spares, concurrency, poolSize, listen } = course;
   const { network, nodeOptions, expectsEnd = () => false } = course;
+  const { convergeWithinMs = CONVERGE_WITHIN_MS } = course;
   const plan = load.plan(executions, random.branch());
   const build = await buildWorker();
   const cluster = await Cluster.open(course);
@@ -99,7 +103,7 @@ export async function run<P, F extends Fault>(
         `the machine held up this process for at most ${heldUpMs} ms`,
     );
     await fleet.ready();
-    const converged = await converge(cluster, fleet);
+    const converged = await converge(cluster, fleet, convergeWithinMs);
     log(converged ? 'all is at rest' : 'gave up waiting for rest');
     const rest = await readRest(cluster);
     const livePids = fleet.pids;
@@ -126,7 +130,7 @@ export async function run<P, F extends Fault>(
       },
       problems: [
         ...fed.refused.map((refusal) => `invoke refused: ${refusal}`),
-        ...(converged ? [] : [`did not converge within ${CONVERGE_WITHIN_MS / 1_000} s`]),
+        ...(converged ? [] : [`did not converge within ${convergeWithinMs / 1_000} s`]),
       ],
     };
   } finally {
@@ -140,8 +144,8 @@ export async function run<P, F extends Fault>(
 }
 
 /** Whether all work ended and every dead worker was struck off in time. */
-async function converge(cluster: Cluster, fleet: Fleet): Promise<boolean> {
-  const end = performance.now() + CONVERGE_WITHIN_MS;
+async function converge(cluster: Cluster, fleet: Fleet, withinMs: number): Promise<boolean> {
+  const end = performance.now() + withinMs;
   while (performance.now() < end) {
     if (isAtRest(await readRest(cluster), fleet)) return true;
     await pause(LOOK_EVERY_MS);

@@ -12,7 +12,7 @@ export interface Kill {
   at: number;
   /** The process's rows in the database, and when each was last renewed. None: it had not registered yet. */
   workers: { id: number; beatAt: number }[];
-  /** Executions that it was running. */
+  /** Executions that it was running; without those that wait to run alone. */
   owned: string[];
 }
 
@@ -58,7 +58,7 @@ export async function whatRunsIn(
 ): Promise<Pick<Kill, 'workers' | 'owned'>> {
   const rows = await query<{ id: number; beatAt: number; owned: string[] }>(
     `select w.id, extract(epoch from w.beat_at)::float8 * 1000 as "beatAt",
-            array(select r.id::text from conductor.run r where r.worker_id = w.id and r.status = $2) as owned
+            array(select r.id::text from conductor.run r where r.worker_id = w.id and r.status = $2 and r.started) as owned
      from conductor.worker w where w.pid = coalesce($1, w.pid)`,
     [pid, statusCode.running],
   );

@@ -35,7 +35,7 @@ const fast: Fd1 = {
   pauseMs: [2_000, 3_000],
 };
 
-const full: Fd1 = { ...scaled, executions: 10_000, spanMs: 200_000, crashes: 30 };
+const full: Fd1 = { ...scaled, executions: 10_000, spanMs: 215_000, crashes: 30 };
 
 const courses: Record<Tier, Fd1> = { fast, scaled, full };
 

@@ -49,10 +49,16 @@ const afterWhat: Partial<Record<FaultPoint, Crash[]>> = {
   'before-start_alone-sent': [at('after-body'), at('after-body')],
   'after-start_alone-reply': [at('after-body'), at('after-body')],
 };
+
+interface Violation {
+  invariant: string;
+  what: string;
+}
+
 interface Trial {
   path: Crash[];
   hit: boolean;
-  violations: Map<string, string[]>;
+  violations: Violation[];
   deadlocks: number;
 }
 
@@ -68,121 +74,133 @@ function at(point: FaultPoint, time = 1): Crash {
 export const fp2: Hazard = {
   id: 'FP2',
   title: `exit at each of ${faultPoints.length} fault points, then ${sizes.scaled.pairs} pairs of them (full: all pairs)`,
-  async run({ seed, tier, log }: Conditions): Promise<Figures> {
-    const size = sizes[tier];
-    const random = new Random(seed);
-    const points = random.sample(faultPoints, size.points);
-    const plan = loadWorkflow.plan(2, random.branch());
+  async run(conditions: Conditions): Promise<Figures> {
     const build = await buildWorker();
     const databases = await CopiedDatabases.open();
     try {
-      const base = await prepare(databases, plan);
-      const wrecks = new Wrecks(databases, build.main, base, atOnce(PROCESSES));
-      const healers = atOnce(HEALERS);
-      const trial = async (path: Crash[], wreck: Wreck, copied: boolean): Promise<Trial> => {
-        const database = copied ? await databases.copy(wreck.database) : wreck.database;
-        const history = await healers(() =>
-          healed(databases, { ...wreck, database }, { load: loadWorkflow, accepted: plan }),
-        );
-        if (tier === 'full') await databases.drop(database); // or they would take 15 GB
-        return {
-          path,
-          hit: wreck.hit,
-          violations: violationsOf(history),
-          deadlocks: history.deadlocks,
-        };
-      };
-
-      const calm = await wrecks.undisturbed();
-      const times = countEach(calm.reached);
-      const trials = [await trial([], calm, false)];
-      log(
-        `without a crash ${times.size} of the ${faultPoints.length} points are passed, ${calm.reached.length} times`,
-      );
-
-      trials.push(
-        ...(await Promise.all(
-          points.map(async (point) => {
-            const path = pathTo(point);
-            return await trial(path, await wrecks.after(path), true); // pairs begin with it
-          }),
-        )),
-      );
-      const singles = trials.length - 1;
-      const missedPoints = trials.slice(1).filter(({ hit }) => !hit);
-      log(
-        `${singles} processes exited at a point of their own; the next one finished each workflow`,
-      );
-
-      const firsts = points.filter(
-        (point) => !missedPoints.some(({ path }) => path.at(-1)!.point === point),
-      );
-      const pairs =
-        tier === 'full'
-          ? firsts.flatMap((first) => faultPoints.map((second) => [first, second] as const))
-          : Array.from(
-              { length: size.pairs },
-              () => [random.pick(firsts), random.pick(faultPoints)] as const,
-            );
-      const paired = await Promise.all(
-        pairs.map(async ([first, second]) => {
-          const path = [...pathTo(first), at(second, random.integer(1, times.get(second) ?? 1))];
-          return await trial(path, await wrecks.make(path), false);
-        }),
-      );
-      trials.push(...paired);
-      const hitPairs = paired.filter(({ hit }) => hit).length;
-      log(
-        `${paired.length} pairs, and in ${hitPairs} of them the second process came to its point as well`,
-      );
-
-      const count = (name: string) =>
-        trials.reduce((sum, { violations }) => sum + (violations.get(name)?.length ?? 0), 0);
-      const crashes = trials.filter(({ hit, path }) => hit && path.length > 0).length;
-      const problems = [
-        ...calm.reached
-          .filter((point) => !faultPoints.includes(point))
-          .map((point) => `${point} is reached, and no fault point of that name is listed`),
-        ...missedPoints.map(({ path }) => `no process came to ${nameOf(path)}`),
-        ...trials.flatMap(({ path, violations }) =>
-          [...violations].flatMap(([name, found]) =>
-            found.map(
-              (violation) => `exit at ${nameOf(path) || 'no point'}: ${name}: ${violation}`,
-            ),
-          ),
-        ),
-      ];
-      return {
-        id: 'FP2',
-        load: `each time ${loadWorkflow.description}`,
-        lost: count(lost.name),
-        doubled: count(doubled.name),
-        stale: count(stale.name),
-        deadlocks: trials.reduce((sum, { deadlocks }) => sum + deadlocks, 0),
-        faultsInjected: crashes,
-        faultsUnderLoad: crashes,
-        recoveryP99Ms: null,
-        recoveryMaxMs: null,
-        measured: {
-          'fault points': singles,
-          pairs: paired.length,
-          'pairs hit twice': hitPairs,
-          'same result %':
-            (100 *
-              trials.filter(({ violations }) => [...violations.values()].flat().length === 0)
-                .length) /
-            trials.length,
-        },
-        met: problems.length === 0,
-        seed,
-        problems,
-      };
+      return await runFp2(databases, build.main, conditions);
     } finally {
       await databases.close();
       await build.remove();
     }
   },
 };
+
+async function runFp2(
+  databases: CopiedDatabases,
+  main: string,
+  { seed, tier, log }: Conditions,
+): Promise<Figures> {
+  const random = new Random(seed);
+  const plan = loadWorkflow.plan(2, random.branch());
+  const wrecks = new Wrecks(databases, main, await prepare(databases, plan), atOnce(PROCESSES));
+  const healers = atOnce(HEALERS);
+  const trial = async (path: Crash[], wreck: Wreck): Promise<Trial> => {
+    const history = await healers(() =>
+      healed(databases, wreck, { load: loadWorkflow, accepted: plan }),
+    );
+    if (tier === 'full') await databases.drop(wreck.database); // or they would take 15 GB
+    return {
+      path,
+      hit: wreck.hit,
+      violations: violationsOf(history),
+      deadlocks: history.deadlocks,
+    };
+  };
+
+  const calm = await wrecks.undisturbed();
+  const times = countEach(calm.reached);
+  log(
+    `without a crash ${times.size} of the ${faultPoints.length} points are passed, ${calm.reached.length} times`,
+  );
+  const undisturbed = await trial([], calm);
+  const unlisted = [...times.keys()].filter((point) => !faultPoints.includes(point));
+  if (undisturbed.violations.length > 0)
+    return figuresOf({ seed, singles: [undisturbed], pairs: [], unlisted });
+
+  const points = random.sample(faultPoints, sizes[tier].points);
+  const singles = await Promise.all(
+    points.map(async (point) => {
+      const path = pathTo(point);
+      const wreck = await wrecks.after(path);
+      // pairs begin with it as it is
+      return await trial(path, { ...wreck, database: await databases.copy(wreck.database) });
+    }),
+  );
+  log(
+    `${singles.length} processes exited at a point of their own; the next one finished each workflow`,
+  );
+
+  const firsts = points.filter((_, index) => singles[index]!.hit);
+  const drawn =
+    tier === 'full'
+      ? firsts.flatMap((first) => faultPoints.map((second) => [first, second] as const))
+      : Array.from(
+          { length: sizes[tier].pairs },
+          () => [random.pick(firsts), random.pick(faultPoints)] as const,
+        );
+  const pairs = await Promise.all(
+    drawn.map(async ([first, second]) => {
+      const path = [...pathTo(first), at(second, random.integer(1, times.get(second) ?? 1))];
+      return await trial(path, await wrecks.make(path));
+    }),
+  );
+  log(
+    `${pairs.length} pairs; in the others than ${hits(pairs)} the second process finished the work without coming to its point`,
+  );
+  return figuresOf({ seed, singles, pairs, unlisted });
+}
+
+function figuresOf({
+  seed,
+  singles,
+  pairs,
+  unlisted,
+}: {
+  seed: number;
+  singles: Trial[];
+  pairs: Trial[];
+  unlisted: string[];
+}): Figures {
+  const trials = [...singles, ...pairs];
+  const sound = trials.filter(({ violations }) => violations.length === 0).length;
+  const count = (name: string) =>
+    trials
+      .flatMap(({ violations }) => violations)
+      .filter((violation) => violation.invariant === name).length;
+  const problems = [
+    ...unlisted.map((point) => `${point} is reached, and no fault point of that name is listed`),
+    ...singles.filter(({ hit }) => !hit).map(({ path }) => `no process came to ${nameOf(path)}`),
+    ...trials.flatMap(({ path, violations }) =>
+      violations.map(
+        ({ invariant, what }) => `exit at ${nameOf(path) || 'no point'}: ${invariant}: ${what}`,
+      ),
+    ),
+  ];
+  return {
+    id: 'FP2',
+    load: `each time ${loadWorkflow.description}`,
+    lost: count(lost.name),
+    doubled: count(doubled.name),
+    stale: count(stale.name),
+    deadlocks: trials.reduce((sum, { deadlocks }) => sum + deadlocks, 0),
+    faultsInjected: hits(trials),
+    faultsUnderLoad: hits(trials),
+    recoveryP99Ms: null,
+    recoveryMaxMs: null,
+    measured: {
+      'fault points': singles.length,
+      pairs: pairs.length,
+      'pairs whose second process exited too': hits(pairs),
+      'same result %': Math.floor((100 * sound) / trials.length),
+    },
+    met: problems.length === 0,
+    seed,
+    problems,
+  };
+}
+
+const hits = (trials: Trial[]) => trials.filter(({ hit, path }) => hit && path.length > 0).length;
 
 /** A database in which the work waits, and nobody has begun. */
 async function prepare(
@@ -205,7 +223,7 @@ async function prepare(
 }
 
 /** Of the workflow, and of what it asked for: each exactly once. */
-function violationsOf(history: History<WorkflowPayload>): Map<string, string[]> {
+function violationsOf(history: History<WorkflowPayload>): Violation[] {
   const ids = new Set(history.accepted.map(({ id }) => id));
   const findings = examine({
     ...history,
@@ -228,7 +246,9 @@ function violationsOf(history: History<WorkflowPayload>): Map<string, string[]> 
       ? []
       : [`${others.length} executions of ${answer.name}, and ${asked.length} were asked for`]),
   ];
-  return findings.set('children', wrong);
+  return [...findings.set('children', wrong)].flatMap(([invariant, found]) =>
+    found.map((what) => ({ invariant, what })),
+  );
 }
 
 function countEach(points: FaultPoint[]): Map<FaultPoint, number> {

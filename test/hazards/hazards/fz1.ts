@@ -28,7 +28,14 @@ const scaled: Fz1 = {
 
 const fast: Fz1 = { ...scaled, executions: 60, spanMs: 5_000, freezes: 1 };
 
-const full: Fz1 = { ...scaled, executions: 1_200, spanMs: 170_000, freezes: 40 };
+/** One execution in ten is lost twice or more, and then runs alone in its process, one after the other: that takes its time. */
+const full: Fz1 = {
+  ...scaled,
+  executions: 900,
+  spanMs: 170_000,
+  freezes: 40,
+  convergeWithinMs: 300_000,
+};
 
 const courses: Record<Tier, Fz1> = { fast, scaled, full };
 
