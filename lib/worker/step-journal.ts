@@ -43,9 +43,10 @@ export class StepJournal implements ActiveExecution {
   private refusal?: Error;
   private pumpScheduled = false;
   private suspending = false;
-  private optional: (() => void)[] = [];
+  private optional: { ask: Ask; record: StepRecord }[] = [];
   private fresh: (() => void)[] = [];
   private unanswered = 0;
+  private sole?: Ask;
   private activity = 0;
   private timer?: Timer;
   private readonly claimedAt: number;
@@ -209,13 +210,16 @@ export class StepJournal implements ActiveExecution {
         ask,
       );
     }
+    // alone is what nothing was asked beside, from the call to its outcome
+    if (this.unanswered > 0 && this.sole !== undefined) this.sole.alone = false;
+    this.sole = this.unanswered === 0 ? ask : undefined;
     ask.reply = deferred<unknown>();
     this.asks.set(ask.name, ask);
     this.activity += 1;
     this.unanswered += 1;
     if (record === undefined) this.begin(ask);
     else if (record.seq === undefined) this.goOn(ask, record);
-    else if (record.optional) this.optional.push(() => this.deliverRecord(ask, record));
+    else if (record.optional) this.optional.push({ ask, record });
     this.schedulePump();
     return ask.reply.promise;
   }
@@ -246,8 +250,6 @@ export class StepJournal implements ActiveExecution {
   private pump(): void {
     if (this.state !== 'open' || this.suspending) return;
     this.clock.stopTimer(this.timer);
-    const optional = this.optional.shift();
-    if (optional !== undefined) return this.deliver(optional);
     const next = this.recorded.next;
     if (next !== undefined) {
       const ask = this.asks.get(next.name);
@@ -255,6 +257,7 @@ export class StepJournal implements ActiveExecution {
       this.recorded.advance();
       return this.deliver(() => this.deliverRecord(ask, next));
     }
+    if (this.optional.length > 0) return this.seeAgain();
     const fresh = this.fresh.shift();
     if (fresh !== undefined) return this.deliver(fresh);
     const over = this.waits.takeDue(this.clock.now());
@@ -276,6 +279,19 @@ export class StepJournal implements ActiveExecution {
       this.answer(ask, (reply) =>
         reply.resolve(record.kind === 'step' ? decodeParsed(record.value) : undefined),
       );
+  }
+
+  /** An earlier attempt saw it after an error that is forgotten. This attempt sees it in a place of its own, which a replay has
+   *  to keep: delivered whenever it was asked for, it overtook what this attempt had recorded. */
+  private seeAgain(): void {
+    const { ask, record } = this.optional.reduce((a, b) => (b.record.seq! < a.record.seq! ? b : a));
+    this.optional = this.optional.filter((other) => other.ask !== ask);
+    this.outbox.push({
+      record: { ...recordOf(ask), status: record.status },
+      durable: false,
+      deliver: () => this.fresh.push(() => this.deliverRecord(ask, record)),
+    });
+    this.schedulePump();
   }
 
   private answer(ask: Ask, give: (reply: NonNullable<Ask['reply']>) => void): void {
@@ -346,12 +362,7 @@ export class StepJournal implements ActiveExecution {
   }
 
   private get busy(): boolean {
-    return (
-      this.bodies.inFlight > 0 ||
-      !this.outbox.idle ||
-      this.fresh.length > 0 ||
-      this.optional.length > 0
-    );
+    return this.bodies.inFlight > 0 || !this.outbox.idle || this.fresh.length > 0;
   }
 
   /** Nothing can be delivered or started now: may the activation be dropped? */
@@ -427,7 +438,9 @@ export class StepJournal implements ActiveExecution {
       this.finish({
         type: 'diverged',
         error: this.divergence(
-          'The handler waits without asking for what was recorded',
+          found?.fingerprint === undefined
+            ? 'The handler waits without asking for what was recorded'
+            : 'The handler waits without asking for what was recorded. If an argument of a @Step has changed that is called side by side with others, give it a key',
           this.recorded.remaining,
           found,
         ),

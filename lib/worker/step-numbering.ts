@@ -12,36 +12,47 @@ export interface NumberedCall {
 /** Finds the record that a call of a `@Step` method belongs to. Numbers are given at call time over all instances. */
 export class StepNumbering {
   private readonly calls = new Map<string, number>();
+  /** The fingerprint with which a record was asked for. */
+  private readonly prints = new Map<string, string | undefined>();
 
   constructor(
     private readonly recorded: RecordedOutcomes,
     private readonly isAsked: (name: string) => boolean,
   ) {}
 
-  /** @returns undefined when the record does not tell which of several parallel calls this one is. */
+  /** @returns undefined when the record of this very call was given to another one, by its number. */
   number(call: StepCall, alone: boolean): NumberedCall | undefined {
     const print = fingerprint(call.args);
-    if (call.key !== undefined)
-      return { name: `${call.name}:${call.key}`, fingerprint: print, alone };
-    const n = (this.calls.get(call.name) ?? 0) + 1;
-    this.calls.set(call.name, n);
-    const name = n === 1 ? call.name : `${call.name}#${n}`;
-    const record = this.recorded.get(name);
-    const taken = this.isAsked(name);
-    if (record !== undefined && !taken && (print === undefined || record.fingerprint === print))
-      return { name, fingerprint: print, alone };
-    const twin = this.recorded
-      .numbered(call.name)
-      .find(
-        (other) => !this.isAsked(other.name) && print !== undefined && other.fingerprint === print,
-      );
-    if (twin !== undefined) return { name: twin.name, fingerprint: print, alone };
-    if (record === undefined && !taken) return { name, fingerprint: print, alone };
-    // in sequential code an argument may well have changed (a timestamp): the number says enough
-    if (record !== undefined && !taken && record.alone && alone)
-      return { name, fingerprint: print, alone };
-    return undefined;
+    const name =
+      call.key === undefined ? this.nameOf(call.name, print, alone) : `${call.name}:${call.key}`;
+    if (name === undefined) return undefined;
+    this.prints.set(name, print);
+    return { name, fingerprint: print, alone };
   }
+
+  private nameOf(base: string, print: string | undefined, alone: boolean): string | undefined {
+    const n = (this.calls.get(base) ?? 0) + 1;
+    this.calls.set(base, n);
+    const name = numbered(base, n);
+    const record = this.isAsked(name) ? undefined : this.recorded.get(name);
+    if (record !== undefined && (print === undefined || record.fingerprint === print)) return name;
+    if (print !== undefined) {
+      const twins = this.recorded.numbered(base).filter((twin) => twin.fingerprint === print);
+      const twin = twins.find((other) => !this.isAsked(other.name));
+      if (twin !== undefined) return twin.name;
+      if (twins.some((other) => this.prints.get(other.name) !== print)) return undefined;
+    }
+    // in sequential code an argument may well have changed (a timestamp): the number says enough
+    if (record?.alone && alone) return name;
+    // a call of its own. Should it be the recorded one with other arguments, that record stays unasked, and no body starts
+    let free = n;
+    while (this.isAsked(numbered(base, free)) || this.recorded.get(numbered(base, free))) free += 1;
+    return numbered(base, free);
+  }
+}
+
+function numbered(base: string, n: number): string {
+  return n === 1 ? base : `${base}#${n}`;
 }
 
 /** 64 bits of a hash of the encoded arguments, as a signed integer; undefined where they cannot be encoded. */

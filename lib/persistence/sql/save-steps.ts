@@ -31,16 +31,17 @@ export const heldRuns = (s: string, asked: string) => `
     order by r.id for no key update of r skip locked`;
 
 /** A record is written once. Only what is still open may change: a wait keeps the time it was first due at, so that it
- *  never starts over; a step between two tries gets a new one. */
+ *  never starts over; a step between two tries gets a new one. An optional record that is seen again gets a new place and
+ *  keeps its value. */
 export const upsertRecords = (s: string, asked: string, held: string) => `
     insert into ${s}.step as o (execution_id, token, recorded_at, due_at, fingerprint, seq, kind, status, tries, alone, name, value)
     select a.id, a.token, ts, ts + a.due_in_ms * interval '1 ms', a.fingerprint, a.seq, a.kind, a.status, a.tries, a.alone, a.name, a.value::json
     from ${asked} a join ${held} h on h.id = a.id and h.token = a.token
     on conflict (execution_id, name) do update
       set token = excluded.token, recorded_at = excluded.recorded_at, seq = excluded.seq, status = excluded.status,
-          tries = excluded.tries, value = excluded.value,
+          optional = false, tries = excluded.tries, value = case when o.optional then o.value else excluded.value end,
           due_at = case when o.kind = ${recordKind.sleep} then o.due_at else excluded.due_at end
-      where o.status = ${recordStatus.open} and o.seq is null
+      where o.optional or (o.status = ${recordStatus.open} and o.seq is null)
     returning o.execution_id, o.token, o.name`;
 
 /** Writes many executions' records in one statement; returns only what was not written, with the reason. */
