@@ -59,30 +59,34 @@ export class Cuts {
   install(): () => void {
     const steps = StepRepository.prototype;
     const executions = ExecutionRepository.prototype;
+    // oxlint-disable typescript/unbound-method -- each is called with the repository it was called on
     const { save } = steps;
     const { claim, suspend, settle } = executions;
-    const self = this; // oxlint-disable-line no-this-alias -- the methods below have a this of their own
+    // oxlint-enable typescript/unbound-method
+    const write: typeof this.write = (...args) => this.write(...args);
+    const tell: typeof this.tell = (items) => this.tell(items);
+    const { claims } = this;
     steps.save = function (items, goOn) {
-      return self.write('save', items, 'lost', 'busy', async (sent) => {
+      return write('save', items, 'lost', 'busy', async (sent) => {
         const reports = await save.call(this, sent, goOn);
-        self.tell(sent.filter((_, i) => reports[i] === 'applied' || reports[i] === 'duplicate'));
+        tell(sent.filter((_, i) => reports[i] === 'applied' || reports[i] === 'duplicate'));
         return reports;
       });
     };
     executions.suspend = function (items, goOn) {
-      return self.write('suspend', items, { type: 'lost' }, { type: 'busy' }, async (sent) => {
+      return write('suspend', items, { type: 'lost' }, { type: 'busy' }, async (sent) => {
         const reports = await suspend.call(this, sent, goOn);
-        self.tell(sent.filter((_, i) => ['parked', 'decided'].includes(reports[i]!.type)));
+        tell(sent.filter((_, i) => ['parked', 'decided'].includes(reports[i]!.type)));
         return reports;
       });
     };
     executions.settle = function (items, goOn) {
-      return self.write('settle', items, 'lost', 'busy', (sent) => settle.call(this, sent, goOn));
+      return write('settle', items, 'lost', 'busy', (sent) => settle.call(this, sent, goOn));
     };
     executions.claim = async function (request) {
       const reply = await claim.call(this, request);
-      for (const { id, token, claims, failures } of reply.executions)
-        self.claims.set(`${id} ${token}`, { fence: claims, attempt: failures + 1 });
+      for (const row of reply.executions)
+        claims.set(`${row.id} ${row.token}`, { fence: row.claims, attempt: row.failures + 1 });
       return reply;
     };
     return () => {

@@ -1,6 +1,8 @@
 import { runInNewContext } from 'node:vm';
 import fc from 'fast-check';
 import { SerializationError } from '../../../lib/errors/serialization.error.js';
+import { renderPath } from '../../../lib/common/value-path.js';
+import { sameData, sameValue, supported } from '../../support/values.js';
 import { decode, decodeParsed, encode, MAX_VALUE_BYTES } from '../../../lib/execution/codec.js';
 
 const roundTrip = (value: unknown) => decode(encode(value, 'value'));
@@ -321,70 +323,88 @@ describe('decode', () => {
   });
 });
 
-// well-formed text without NUL; keys that look like tags and like prototypes are frequent
-const text = fc.string({ unit: 'grapheme', maxLength: 8 }).filter((s) => !s.includes('\0'));
-const key = fc.oneof(
-  { weight: 3, arbitrary: text },
-  {
-    weight: 2,
-    arbitrary: fc.constantFrom('$date', '$', '$$', '$$date', '$map', '$undefined', '$error'),
-  },
-  {
-    weight: 1,
-    arbitrary: fc.constantFrom('__proto__', 'constructor', 'toString', 'length', 'toJSON'),
-  },
-);
-const supported = fc.letrec<{ value: unknown }>((tie) => {
-  const child = tie('value');
-  return {
-    value: fc.oneof(
-      { depthSize: 'small', withCrossShrink: true },
-      text,
-      fc.double(),
-      fc.integer(),
-      fc.constantFrom<unknown>(null, undefined, true, false, -0, '$date', '{"$date":1}'),
-      fc.bigInt(),
-      fc.date({ noInvalidDate: true }),
-      fc.uint8Array({ maxLength: 8 }),
-      fc.uint8Array({ maxLength: 8 }).map((bytes) => Buffer.from(bytes)),
-      fc.array(child, { maxLength: 4 }),
-      fc.array(fc.tuple(key, child), { maxLength: 4 }).map(objectOf),
-      fc.array(fc.tuple(child, child), { maxLength: 3 }).map((entries) => new Map(entries)),
-      fc.array(child, { maxLength: 3 }).map((items) => new Set(items)),
-    ),
-  };
-}).value;
+describe('FS1 a random value', () => {
+  const runs = { numRuns: 10_000 };
 
-function objectOf(entries: [string, unknown][]): object {
-  const object = {};
-  for (const [name, value] of entries) {
-    Object.defineProperty(object, name, {
-      value,
-      enumerable: true,
-      configurable: true,
-      writable: true,
+  it('that can be stored comes back as it was, 10,000 of them', () => {
+    fc.assert(
+      fc.property(supported, (value) => sameValue(roundTrip(value), value)),
+      runs,
+    );
+  });
+
+  it('of any kind comes back with the same data or is refused with a path to what is refused, 10,000 of them', () => {
+    const anything = fc.anything({
+      withBigInt: true,
+      withBoxedValues: true,
+      withDate: true,
+      withMap: true,
+      withSet: true,
+      withNullPrototype: true,
+      withSparseArray: true,
+      withTypedArray: true,
+      withUnicodeString: true,
     });
-  }
-  return object;
-}
+    let refused = 0;
+    fc.assert(
+      fc.property(anything, (value) => {
+        try {
+          return sameData(roundTrip(value), value);
+        } catch (error) {
+          refused += 1;
+          return error instanceof SerializationError && error.path !== '' && error.reason !== '';
+        }
+      }),
+      runs,
+    );
+    expect(refused).toBeGreaterThan(100);
+    expect(refused).toBeLessThan(9_000);
+  });
 
-/** Deep equality that tells 0 from -0, kinds of objects, orders of keys, and own properties from inherited ones. */
-function sameValue(a: unknown, b: unknown): boolean {
-  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null)
-    return Object.is(a, b);
-  if (Object.getPrototypeOf(a) !== Object.getPrototypeOf(b)) return false;
-  if (a instanceof Date) return a.getTime() === (b as Date).getTime();
-  if (a instanceof Uint8Array) return Buffer.compare(a, b as Uint8Array) === 0;
-  if (a instanceof Map) return sameValue([...a], [...(b as Map<unknown, unknown>)]);
-  if (a instanceof Set) return sameValue([...a], [...(b as Set<unknown>)]);
-  const keys = Object.keys(a);
-  const own = (of: object, name: string): unknown =>
-    Object.getOwnPropertyDescriptor(of, name)?.value;
-  return (
-    sameList(keys, Object.keys(b)) && keys.every((name) => sameValue(own(a, name), own(b, name)))
-  );
-}
-
-function sameList(a: string[], b: string[]): boolean {
-  return a.length === b.length && a.every((item, index) => item === b[index]);
-}
+  it('with one thing in it that cannot be stored is refused with the path to that, 10,000 of them', () => {
+    const bad = fc.constantFrom<unknown>(
+      () => 1,
+      Symbol('s'),
+      'a\0b',
+      '\ud800',
+      /x/,
+      new Date(Number.NaN),
+      new (class Money {
+        plus() {}
+      })(),
+      Promise.resolve(),
+    );
+    // from the inside outwards: each wraps what is bad, among siblings that are not
+    const wrappings = fc.array(
+      fc.oneof(
+        fc.record({
+          kind: fc.constant('array' as const),
+          before: fc.array(supported, { maxLength: 2 }),
+        }),
+        fc.record({ kind: fc.constant('object' as const), key: fc.stringMatching(/^[a-z]{1,3}$/) }),
+        fc.record({ kind: fc.constant('map' as const) }),
+      ),
+      { minLength: 1, maxLength: 6 },
+    );
+    fc.assert(
+      fc.property(bad, wrappings, (what, around) => {
+        const path: (string | number)[] = [];
+        let value = what;
+        for (const wrapping of around) {
+          if (wrapping.kind === 'array') {
+            path.unshift(wrapping.before.length);
+            value = [...wrapping.before, value];
+          } else if (wrapping.kind === 'object') {
+            path.unshift(wrapping.key);
+            value = { first: 1, [wrapping.key]: value };
+          } else {
+            path.unshift(0, 'value');
+            value = new Map([['k', value]]);
+          }
+        }
+        expect(refusal(value).path).toBe(renderPath(path));
+      }),
+      runs,
+    );
+  });
+});
