@@ -87,6 +87,7 @@ export class Crew {
   async stop({ soft, hard }: ResolvedOptions['shutdown']): Promise<void> {
     const hardAt = this.clock.now() + hard;
     this.stopping = true;
+    const pruned = this.retention.stop(); // what is running needs the database more
     this.worker.stopClaiming();
     const softTimer = this.clock.startTimer(soft, () =>
       this.worker.interruptAll(new ShuttingDownError()),
@@ -104,17 +105,12 @@ export class Crew {
     this.gone = true;
     this.completer.abandon();
     this.worker.loseAll(new ShuttingDownError()); // what still runs: nothing renews its lease any more
-    await atMost(this.clock, hardAt + LAST_WORD_MS - this.clock.now(), this.leave(announced));
+    await atMost(this.clock, hardAt + LAST_WORD_MS - this.clock.now(), this.leave([announced, pruned]));
     this.stopWatching?.();
   }
 
-  private async leave(announced: Promise<void>): Promise<void> {
-    await Promise.all([
-      announced,
-      this.heartbeat.stop(),
-      this.retention.stop(),
-      this.listener?.stop(),
-    ]);
+  private async leave(begun: Promise<void>[]): Promise<void> {
+    await Promise.all([...begun, this.heartbeat.stop(), this.listener?.stop()]);
     // with something that still runs the row stays, and recovery ends it when the lease lapses
     await this.quietly('Signing off', () => this.workers.deregister(this.workerId!));
   }

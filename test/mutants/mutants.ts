@@ -182,4 +182,25 @@ export const mutants: Mutant[] = [
     without: '',
     tests: ['test/e2e/replay.spec.ts'],
   },
+  {
+    guard: 'prune: one worker at a time',
+    file: sql('prune'),
+    code: 'if not pg_try_advisory_xact_lock(',
+    without: 'if false and not pg_try_advisory_xact_lock(',
+    tests: [persistence('prune')],
+  },
+  {
+    guard: 'prune: an id stays for ten minutes',
+    file: sql('prune'),
+    code: 'ts - greatest(r.keep_ms, ${REGISTER_MS})',
+    without: 'ts - greatest(r.keep_ms, ${GRACE_MS})',
+    tests: [persistence('prune')],
+  },
+  {
+    guard: 'prune: steps before the execution',
+    file: sql('prune'),
+    code: '  if not more then\n',
+    without: '  if true then\n',
+    tests: [persistence('prune')],
+  },
 ];

@@ -1,6 +1,7 @@
 import pg from 'pg';
 import { v4 as randomUuid, v7 as orderedUuid } from 'uuid';
 import type { TaskIds } from '../../lib/persistence/repositories/task.repository.js';
+import { inForeignTransaction } from '../support/foreign-session.js';
 import { Statements } from '../support/persistence.js';
 
 /** Blocks of 8 kB that a statement may read beyond what it reads when nothing else is there: some more levels of some
@@ -169,7 +170,8 @@ describe('the cost of finding work', () => {
       await db.task(randomUuid(), { retention: { failedMs: 1 } }),
       await db.task(randomUuid(), { retention: { completedMs: 7 * day } }),
     ];
-    const cost = () => leastBlocks(() => blocks(`select * from conductor.prune(1000, 1000)`));
+    const cost = () =>
+      leastBlocks(() => blocks(`select * from conductor.prune(1000, 1000, null, null, null)`));
     const before = await cost();
     for (const [{ taskId }, days] of [
       [kept, 100],
@@ -184,5 +186,28 @@ describe('the cost of finding work', () => {
     }
     await db.test.query('analyze conductor.outcome');
     await expect(cost()).resolves.toBeLessThan(before + SLACK_BLOCKS);
+  });
+
+  it('B3 of pruning does not grow with what it has removed, while an old snapshot keeps all of that in the indexes', async () => {
+    const task = await db.task(randomUuid(), { retention: { completedMs: 1 } });
+    await db.test.query(
+      `insert into conductor.outcome (id, finished_at, task_id, claims, status, failures, losses, result)
+       select gen_random_uuid(), conductor.clock() - interval '1 day' + n * interval '1 ms', $1, 1, 4, 0, 0, '1'
+       from generate_series(1, 20000) n`,
+      [task.taskId],
+    );
+    await db.test.query('analyze conductor.outcome');
+    await inForeignTransaction(db, async (old) => {
+      await old.query('set transaction isolation level repeatable read');
+      await old.query('select 1 from conductor.task');
+      const call = (from: string) => `select * from conductor.prune(100, 1000, ${from})`;
+      const first = await blocks(call('null, null, null'));
+      let { reached } = await db.retention.prune();
+      for (let i = 0; i < 15; i += 1) ({ reached } = await db.retention.prune(reached));
+      const last = await blocks(
+        call(`${reached.task}, ${reached.status}::smallint, '${reached.since!.toISOString()}'`),
+      );
+      expect(last).toBeLessThan(first + SLACK_BLOCKS);
+    });
   });
 });

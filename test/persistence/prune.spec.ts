@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { RetentionPolicy } from '../../lib/execution/retention-policy.js';
 import type { SettledOutcome } from '../../lib/execution/outcome.js';
 import { reportCode } from '../../lib/execution/outcome.js';
+import type { Pruning } from '../../lib/persistence/repositories/retention.repository.js';
 import type { TaskIds } from '../../lib/persistence/repositories/task.repository.js';
 import { inForeignTransaction } from '../support/foreign-session.js';
 import { freezeClock } from '../support/frozen-clock.js';
@@ -119,12 +120,41 @@ describe('prune', () => {
     const young = await ended(task, completed(), 2);
     const left = async () =>
       (await db.test.query<{ id: string }>(`select id from conductor.outcome`)).map(({ id }) => id);
-    await expect(db.retention.prune(5)).resolves.toMatchObject({ removed: 5, more: true });
+    await expect(db.retention.prune(undefined, 5)).resolves.toMatchObject({
+      removed: 5,
+      more: true,
+    });
     expect((await left()).sort()).toEqual(expect.arrayContaining([...old.slice(8), ...young]));
     expect(await left()).not.toEqual(expect.arrayContaining([old[0]]));
-    await expect(db.retention.prune(5)).resolves.toMatchObject({ removed: 5, more: true });
-    await expect(db.retention.prune(5)).resolves.toMatchObject({ removed: 2, more: false });
+    await expect(db.retention.prune(undefined, 5)).resolves.toMatchObject({
+      removed: 5,
+      more: true,
+    });
+    await expect(db.retention.prune(undefined, 5)).resolves.toMatchObject({
+      removed: 2,
+      more: false,
+    });
     expect((await left()).sort()).toEqual([...young].sort());
+  });
+
+  it('B3 goes on where the call before it came to, over all tasks, and has missed nothing in the end', async () => {
+    for (const keptMs of [day, 2 * day]) {
+      const task = await taskThatKeeps({ completedMs: keptMs, failedMs: keptMs });
+      for (const outcome of [completed(), failed, completed()]) {
+        await ended(task, outcome, 3);
+        await db.clock.advance(minute);
+      }
+    }
+    await db.clock.advance(3 * day);
+    let place: Pruning['reached'] | undefined;
+    const removed: number[] = [];
+    for (let more = true; more;) {
+      const pruning = await db.retention.prune(place, 4, 3); // of each execution two steps: one at a time
+      removed.push(pruning.removed);
+      ({ more, reached: place } = pruning);
+    }
+    expect(removed.reduce((sum, n) => sum + n)).toBe(18);
+    await expect(rows()).resolves.toEqual(nothing);
   });
 
   it('B3 removes a bounded number of steps at a time, and an execution only after all of them', async () => {
@@ -138,10 +168,16 @@ describe('prune', () => {
     await db.settle([fence], completed());
     await db.clock.advance(7 * day);
     for (const step of [15, 5]) {
-      await expect(db.retention.prune(10, 10)).resolves.toMatchObject({ removed: 0, more: true });
+      await expect(db.retention.prune(undefined, 10, 10)).resolves.toMatchObject({
+        removed: 0,
+        more: true,
+      });
       await expect(rows(id!)).resolves.toEqual({ execution: 1, outcome: 1, step, failure: 0 });
     }
-    await expect(db.retention.prune(10, 10)).resolves.toMatchObject({ removed: 1, more: false });
+    await expect(db.retention.prune(undefined, 10, 10)).resolves.toMatchObject({
+      removed: 1,
+      more: false,
+    });
     await expect(rows()).resolves.toEqual(nothing);
   });
 
@@ -223,7 +259,10 @@ describe('prune', () => {
     await db.clock.advance(2 * day);
     const fresh = await one(await taskThatKeeps({ completedMs: 0 }));
     await db.clock.advance(5 * second);
-    await expect(db.retention.prune(3)).resolves.toMatchObject({ stripped: 1, removed: 2 });
+    await expect(db.retention.prune(undefined, 3)).resolves.toMatchObject({
+      stripped: 1,
+      removed: 2,
+    });
     await expect(rows(fresh)).resolves.toEqual(stripped);
   });
 
@@ -267,7 +306,7 @@ describe('prune', () => {
     await ended(await taskThatKeeps({ completedMs: day }), completed(), 6);
     await db.clock.advance(day);
     await inForeignTransaction(db, async (first) => {
-      const [pruned] = await first.query(`select * from conductor.prune(4, 100)`);
+      const [pruned] = await first.query(`select * from conductor.prune(4, 100, null, null, null)`);
       expect(pruned).toMatchObject({ removed: 4, more: true });
       await expect(db.retention.prune()).resolves.toMatchObject({ removed: 0, more: false });
       await first.commit();
@@ -281,7 +320,7 @@ describe('prune', () => {
     await ended(task, completed(), 6);
     await db.clock.advance(day);
     await inForeignTransaction(db, async (pruner) => {
-      await pruner.query(`select * from conductor.prune(1000, 1000)`);
+      await pruner.query(`select * from conductor.prune(1000, 1000, null, null, null)`);
       const fence = await claimed(task);
       await expect(db.save(fence, [record('a')])).resolves.not.toContain(reportCode.busy);
       await expect(db.settle([fence], completed())).resolves.toEqual(['applied']);

@@ -1,6 +1,9 @@
 import { sleep, type Clock } from '../../common/clock.js';
 import { Loop } from '../../common/loop.js';
-import type { RetentionRepository } from '../../persistence/repositories/retention.repository.js';
+import type {
+  Pruning,
+  RetentionRepository,
+} from '../../persistence/repositories/retention.repository.js';
 import type { WorkerLog } from '../../worker/worker-log.js';
 
 const PAUSE_MS = 60_000;
@@ -40,11 +43,13 @@ export class Retention {
    *  half of one connection, and half of what the database can do in that time stays for claims. */
   private async prune(): Promise<void> {
     this.pauseMs = PAUSE_MS;
+    let place: Pruning['reached'] | undefined;
     while (!this.stopping) {
       const began = this.clock.now();
-      const { more, brief } = await this.retention.prune();
+      const { more, brief, reached } = await this.retention.prune(place);
       this.pauseMs = brief ? BRIEF_PAUSE_MS : PAUSE_MS;
       if (!more) return;
+      place = reached;
       await sleep(this.clock, this.clock.now() - began);
     }
   }

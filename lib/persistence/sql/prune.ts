@@ -15,7 +15,8 @@ const rules = (s: string) => `
       select t.id as task_id, x.status::smallint as status, x.keep_ms
       from ${s}.task t
       cross join lateral (values (${status.completed}, t.keep_completed_ms), (${status.cancelled}, t.keep_completed_ms), (${status.failed}, t.keep_failed_ms))
-        x(status, keep_ms)`;
+        x(status, keep_ms)
+      order by 1, 2`;
 
 /** The first of what ended before a time that depends on the task: each part of outcome_kept from its beginning, so rows that stay
  *  are never read, and the index alone gives their order. */
@@ -32,11 +33,19 @@ const ended = (s: string, before: string, after: string) => `
  *  - The lock is tried, not awaited: one worker prunes at a time, the others have nothing to do.
  *  - What is kept for less than ten minutes is stripped first: payload, result, error and steps go, id and status stay until then.
  *    This comes before what is old, which may be a long backlog.
+ *  - p_task, p_status, p_since: where the last call of a row of calls came to (`reached_…`). Without them each call would pass once more all
+ *    that those before it removed, for as long as some old snapshot keeps it in the index.
  *  - Steps and failures before the execution: if there are more than p_rows it is found again, and the rest goes with the next call. */
 export const prune = sqlFunction({
   name: 'prune',
-  parameters: ['p_limit int', 'p_rows int'],
-  returns: 'table(removed int, stripped int, more boolean, brief boolean)',
+  parameters: [
+    'p_limit int',
+    'p_rows int',
+    'p_task int',
+    'p_status smallint',
+    'p_since timestamptz',
+  ],
+  returns: `table(removed int, stripped int, more boolean, brief boolean, reached_task int, reached_status smallint, reached_at timestamptz)`,
   body: (s) => `
 #variable_conflict use_column
 declare
@@ -61,9 +70,13 @@ begin
     cross join lateral (${ended(s, `ts - greatest(r.keep_ms, ${GRACE_MS}) * interval '1 ms'`, 'and o.finished_at > register_end')}) d
     where r.keep_ms < ${REGISTER_MS} limit p_limit);
   to_remove := array(
-    select d.id from (${rules(s)}) r
-    cross join lateral (${ended(s, `ts - greatest(r.keep_ms, ${REGISTER_MS}) * interval '1 ms'`, '')}) d
+    select d.id from (
+      select q.*, case when (q.task_id, q.status) = (p_task, p_status) then p_since else '-infinity' end as since
+      from (${rules(s)}) q where p_task is null or (q.task_id, q.status) >= (p_task, p_status)) r
+    cross join lateral (${ended(s, `ts - greatest(r.keep_ms, ${REGISTER_MS}) * interval '1 ms'`, 'and o.finished_at >= r.since')}) d
     where r.keep_ms is not null limit p_limit - cardinality(to_strip));
+  select o.task_id, o.status, o.finished_at into reached_task, reached_status, reached_at
+  from ${s}.outcome o where o.id = to_remove[cardinality(to_remove)];
   to_remove := to_remove || array(
     select o.id from ${s}.outcome o where o.pruned and o.finished_at <= register_end
     order by o.finished_at limit p_limit - cardinality(to_strip) - cardinality(to_remove));
@@ -79,6 +92,11 @@ begin
     select y.ctid from ${s}.failure y where y.execution_id = any(to_strip || to_remove) limit p_rows));
   get diagnostics failures = row_count;
   more := greatest(records, failures) >= p_rows;
+  if more or reached_task is null then
+    reached_task := p_task;
+    reached_status := p_status;
+    reached_at := p_since;
+  end if;
 
   if not more then
     update ${s}.execution x set payload = 'null' where x.id = any(to_strip);
