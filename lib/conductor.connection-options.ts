@@ -25,7 +25,7 @@ export function readConnection(options: OptionReader): {
     'poolSize',
     2,
     100,
-    'installing the schema holds one connection while it works on another',
+    'while one connection installs the schema, another sees what it waits for',
   );
   const { poolSize: _, ...connection } = { ...reader?.given };
   return {

@@ -72,11 +72,13 @@ function resolve(options: OptionReader): ResolvedOptions {
 
 function readSchema(options: OptionReader): string | undefined {
   const { schema } = options.given;
-  if (
-    schema === undefined ||
-    (typeof schema === 'string' && /^[a-z][a-z0-9_]{0,30}$/.test(schema))
-  ) {
-    return schema;
+  if (schema === undefined) return undefined;
+  if (typeof schema === 'string' && /^[a-z][a-z0-9_]{0,30}$/.test(schema)) {
+    if (!/^(public|information_schema|pg_.*)$/.test(schema)) return schema;
+    return options.fail(
+      'schema',
+      `must be a schema that holds nothing else, and is ${shown(schema)}; leave it out for "conductor"`,
+    );
   }
   return options.fail(
     'schema',

@@ -140,14 +140,14 @@ export class Database {
 
   private async prepareSchema(source: DataSource): Promise<void> {
     const purpose = this.settings.role === 'client' ? 'ask' : 'work';
-    const privileges = await Privileges.read(source, this.schema);
+    const privileges = await Privileges.read(source.manager, this.schema);
     if (privileges.isInstalled) await privileges.assertMayUse(purpose);
     let installed = privileges.isInstalled ? await this.installed() : undefined;
     // only upwards: what newer code has installed is left alone
     if (this.settings.migrations === 'auto' && (installed?.version ?? 0) < this.code.version) {
       privileges.assertMayMigrate();
       await migrate(source, this.schema, this.clock);
-      await (await Privileges.read(source, this.schema)).assertMayUse(purpose); // others may have installed it
+      await (await Privileges.read(source.manager, this.schema)).assertMayUse(purpose); // others may have installed it
       installed = await this.installed();
     } else {
       await this.assertNothingPending(source, installed);

@@ -5,6 +5,7 @@ import { SchemaVersionError } from '../errors/schema-version.error.js';
 import { blockersOf } from './blockers.js';
 import { codeOf } from './database-error.js';
 import type { DeadlineClient } from './deadline-client.js';
+import { Privileges } from './privileges.js';
 
 /** Held by whoever installs, for as long as its transaction lasts. One number for all schemas: installing is rare. */
 const INSTALL_LOCK = 7_305_829_114;
@@ -92,8 +93,8 @@ class Turn {
     const executor = new MigrationExecutor(this.source, runner);
     const [next] = await executor.getPendingMigrations();
     if (next === undefined) return false;
-    const first = (await executor.getExecutedMigrations()).length === 0;
-    if (first) await this.ownSchema(runner);
+    const { isInstalled } = await Privileges.read(runner.manager, this.schema);
+    if (!isInstalled) await this.ownSchema(runner);
     await executor.executeMigration(next);
     return true;
   }

@@ -1,4 +1,4 @@
-import type { DataSource } from 'typeorm';
+import type { EntityManager } from 'typeorm';
 import { MissingPrivilegeError } from '../errors/missing-privilege.error.js';
 
 /** What the process is to do with the tables: `work` claims and settles, `ask` invokes and reads. */
@@ -43,13 +43,13 @@ interface Rights {
  *  catalogs can be read by any role. */
 export class Privileges {
   private constructor(
-    private readonly source: DataSource,
+    private readonly manager: EntityManager,
     private readonly schema: string,
     private readonly rights: Rights,
   ) {}
 
-  static async read(source: DataSource, schema: string): Promise<Privileges> {
-    const [rights] = await source.query<[Rights]>(
+  static async read(manager: EntityManager, schema: string): Promise<Privileges> {
+    const [rights] = await manager.query<[Rights]>(
       `select current_user as role, current_database() as database, n.oid is not null as "schemaExists",
               has_database_privilege(current_database(), 'create') as "mayMakeSchemas",
               coalesce(has_schema_privilege(n.oid, 'usage'), false) as "mayUse",
@@ -57,12 +57,14 @@ export class Privileges {
               pg_get_userbyid(m.relowner) as owner, pg_has_role(m.relowner, 'usage') as "isOwner"
        from (values ($1)) asked(schema)
        left join pg_namespace n on n.nspname = asked.schema
-       left join pg_class m on m.relnamespace = n.oid and m.relname = 'migration' and m.relkind = 'r'`,
+       left join (pg_class m join pg_attribute a on a.attrelid = m.oid and a.attname = 'min_compatible')
+         on m.relnamespace = n.oid and m.relname = 'installation' and m.relkind = 'r'`,
       [schema],
     );
-    return new Privileges(source, schema, rights);
+    return new Privileges(manager, schema, rights);
   }
 
+  /** Whether the tables are there. An app's own may be called the same, but not have our columns. */
   get isInstalled(): boolean {
     return this.rights.owner !== null;
   }
@@ -130,7 +132,7 @@ export class Privileges {
     const asked = Object.entries(needs[purpose]).flatMap(([privilege, tables]) =>
       tables.map((table) => ({ privilege, table })),
     );
-    return await this.source.query<{ privilege: string; tables: string[] }[]>(
+    return await this.manager.query<{ privilege: string; tables: string[] }[]>(
       `select a.privilege, array_agg(c.relname::text order by c.relname) as tables
        from unnest($2::text[], $3::text[]) a(privilege, name)
        join pg_class c on c.relname = a.name and c.relkind = 'r'
@@ -142,7 +144,7 @@ export class Privileges {
   }
 
   private async mayNotExecute(): Promise<boolean> {
-    const rows = await this.source.query<unknown[]>(
+    const rows = await this.manager.query<unknown[]>(
       `select 1 from pg_proc p join pg_namespace n on n.oid = p.pronamespace
        where n.nspname = $1 and not has_function_privilege(p.oid, 'execute') limit 1`,
       [this.schema],

@@ -179,7 +179,7 @@ describe('resolveOptions', () => {
     [
       'a pool of 1',
       { connection: { ...connection, poolSize: 1 } },
-      /^connection\.poolSize must be an integer from 2 to 100 \(installing/,
+      /^connection\.poolSize must be an integer from 2 to 100 \(while one connection installs/,
     ],
     [
       'a schema with capitals',
@@ -187,6 +187,12 @@ describe('resolveOptions', () => {
       /^schema must be a lower-case letter.*"Jobs"/,
     ],
     ['a schema that would end a name', { connection, schema: 'a"; drop' }, /^schema must be/],
+    [
+      'the app’s schema',
+      { connection, schema: 'public' },
+      /^schema must be a schema that holds nothing else.*"public"/,
+    ],
+    ['a schema of Postgres', { connection, schema: 'pg_jobs' }, /^schema must be/],
     ['a long schema', { connection, schema: 'a'.repeat(32) }, /^schema must be/],
     [
       'unknown migrations',
