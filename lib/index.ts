@@ -95,6 +95,7 @@ export { RetryAfterError } from './errors/retry-after.error.js';
 export { SchemaVersionError } from './errors/schema-version.error.js';
 export { SerializationError } from './errors/serialization.error.js';
 export { ShuttingDownError } from './errors/shutting-down.error.js';
+export { StepLimitError } from './errors/step-limit.error.js';
 export { StepTimeoutError } from './errors/step-timeout.error.js';
 export { UnknownExecutionError } from './errors/unknown-execution.error.js';
 export { WorkerLostError } from './errors/worker-lost.error.js';

@@ -2,6 +2,7 @@ import type { DeadlineExceededError } from '../errors/deadline-exceeded.error.js
 import type { NonRetryableError } from '../errors/non-retryable.error.js';
 import type { PayloadInvalidError } from '../errors/payload-invalid.error.js';
 import type { SerializationError } from '../errors/serialization.error.js';
+import type { StepLimitError } from '../errors/step-limit.error.js';
 import type { Outcome } from './outcome.js';
 import type { RetryPolicy } from './retry-policy.js';
 import { RETRY_AFTER, serializeError } from './serialized-error.js';
@@ -33,8 +34,13 @@ const finalCodes: readonly unknown[] = [
   'CONDUCTOR_PAYLOAD_INVALID',
   'CONDUCTOR_SERIALIZATION',
   'CONDUCTOR_DEADLINE',
+  'CONDUCTOR_STEP_LIMIT',
 ] satisfies (
-  DeadlineExceededError | NonRetryableError | PayloadInvalidError | SerializationError
+  | DeadlineExceededError
+  | NonRetryableError
+  | PayloadInvalidError
+  | SerializationError
+  | StepLimitError
 )['code'][];
 
 /** By code and not by class: a step's error that is given back from the record is an Error with that code, and `instanceof`

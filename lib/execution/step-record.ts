@@ -17,6 +17,9 @@ const statuses = Object.keys(recordStatus) as RecordStatus[];
 export const recordKindName = (code: number): RecordKind => kinds[code]!;
 export const recordStatusName = (code: number): RecordStatus => statuses[code]!;
 
+/** Steps and waits that one execution may record: a claim brings all of them along. */
+export const MAX_RECORDS = 10_000;
+
 /** A step's or wait's record as it travels with the claim. */
 export interface StepRecord {
   name: string;

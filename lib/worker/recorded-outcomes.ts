@@ -45,6 +45,15 @@ export class RecordedOutcomes {
     return last;
   }
 
+  /** How many places are taken: each record of a call has one in the order, or will when it is over. What a failed attempt forgot
+   *  between others keeps its own. */
+  get places(): number {
+    let open = 0;
+    for (const { seq, kind } of this.byName.values())
+      if (seq === undefined && kind !== 'payload') open += 1;
+    return this.lastSeq + open;
+  }
+
   /** Whether a failed attempt would have something to forget. */
   get hasStepErrors(): boolean {
     for (const { kind, status } of this.byName.values())

@@ -6,11 +6,12 @@ import { DivergenceError } from '../errors/divergence.error.js';
 import { DuplicateStepError } from '../errors/duplicate-step.error.js';
 import { ExecutionClosedError } from '../errors/execution-closed.error.js';
 import { LeaseLostError } from '../errors/lease-lost.error.js';
+import { StepLimitError } from '../errors/step-limit.error.js';
 import type { ClaimedExecution } from '../execution/claimed-execution.js';
 import { decode, decodeParsed } from '../execution/codec.js';
 import type { ActiveExecution, StepCall } from '../execution/current-execution.js';
 import { deserializeError, type SerializedError } from '../execution/serialized-error.js';
-import type { RecordWrite, StepRecord } from '../execution/step-record.js';
+import { MAX_RECORDS, type RecordWrite, type StepRecord } from '../execution/step-record.js';
 import type { StepOptions } from '../interfaces/step-options.js';
 import type { StepTransaction } from '../persistence/step-transaction.js';
 import type { Ask } from './ask.js';
@@ -48,6 +49,7 @@ export class StepJournal implements ActiveExecution {
   private unanswered = 0;
   private sole?: Ask;
   private activity = 0;
+  private places: number;
   private timer?: Timer;
   private readonly claimedAt: number;
 
@@ -60,6 +62,7 @@ export class StepJournal implements ActiveExecution {
   ) {
     this.claimedAt = clock.now();
     this.recorded = new RecordedOutcomes(execution.records);
+    this.places = this.recorded.places;
     this.numbering = new StepNumbering(this.recorded, (name) => this.asks.has(name));
     this.bodies = new StepBodies(
       clock,
@@ -210,6 +213,8 @@ export class StepJournal implements ActiveExecution {
         ask,
       );
     }
+    if (record === undefined && ++this.places > MAX_RECORDS)
+      return Promise.reject(new StepLimitError(ask.name, MAX_RECORDS));
     // alone is what nothing was asked beside, from the call to its outcome
     if (this.unanswered > 0 && this.sole !== undefined) this.sole.alone = false;
     this.sole = this.unanswered === 0 ? ask : undefined;

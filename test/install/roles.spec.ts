@@ -39,7 +39,11 @@ describe('a role without superuser', () => {
   async function asAdmin(sql: string): Promise<void> {
     const client = new pg.Client(process.env['TEST_POSTGRES_URL']);
     await client.connect();
-    await client.query(sql).finally(() => client.end());
+    try {
+      await client.query(sql);
+    } finally {
+      await client.end();
+    }
   }
   beforeAll(() => asAdmin(`create role "${ROLE}" login password '${PASSWORD}'`));
   afterAll(() => asAdmin(`drop role "${ROLE}"`));
@@ -105,6 +109,9 @@ describe('a role without superuser', () => {
     await dba('create schema conductor');
     await dba(`grant usage, create on schema conductor to "${ROLE}"`);
     await works({});
+    await expect(
+      dba(`select has_database_privilege('${ROLE}', current_database(), 'create') as may`),
+    ).resolves.toEqual([{ may: false }]);
   });
 
   it('O2 without any right is told what it lacks, and what it is told helps', async () => {

@@ -35,6 +35,7 @@ import { SchemaVersionError } from '../../../lib/errors/schema-version.error.js'
 import { SerializationError } from '../../../lib/errors/serialization.error.js';
 import { ShuttingDownError } from '../../../lib/errors/shutting-down.error.js';
 import { StepTimeoutError } from '../../../lib/errors/step-timeout.error.js';
+import { StepLimitError } from '../../../lib/errors/step-limit.error.js';
 import { UnknownExecutionError } from '../../../lib/errors/unknown-execution.error.js';
 import { WorkerLostError } from '../../../lib/errors/worker-lost.error.js';
 
@@ -201,6 +202,7 @@ const errors: [ConductorError, string, string[]][] = [
     'CONDUCTOR_SERIALIZATION',
     ['payload of task "t"', 'a.b is a function'],
   ],
+  [new StepLimitError('load', 10_000), 'CONDUCTOR_STEP_LIMIT', ['"load"', '10000', 'one step']],
   [new UnknownExecutionError(id), 'CONDUCTOR_UNKNOWN_EXECUTION', [id, 'retention']],
   [new WorkerLostError(3), 'WORKER_LOST', ['3 times']],
 ];

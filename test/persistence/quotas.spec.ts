@@ -1,0 +1,191 @@
+import { jest } from '@jest/globals';
+import { v7 as orderedUuid } from 'uuid';
+import { Enqueuer } from '../../lib/client/enqueuer.js';
+import { systemClock } from '../../lib/common/clock.js';
+import { MAX_VALUE_BYTES } from '../../lib/execution/codec.js';
+import { MAX_ERROR_BYTES } from '../../lib/execution/serialized-error.js';
+import { MAX_RECORDS } from '../../lib/execution/step-record.js';
+import { Notifier } from '../../lib/persistence/notifier.js';
+import type { TaskIds } from '../../lib/persistence/repositories/task.repository.js';
+import type { Fence } from '../../lib/persistence/repositories/worker.repository.js';
+import { Completer } from '../../lib/worker/completer.js';
+import { completed, openWait, record, Statements } from '../support/persistence.js';
+
+/** JSON of exactly so many bytes. */
+const json = (bytes: number) => JSON.stringify('x'.repeat(bytes - 2));
+const errorOf = (bytes: number) => {
+  const empty = { name: 'Error', message: '' };
+  return { ...empty, message: 'x'.repeat(bytes - JSON.stringify(empty).length) };
+};
+
+const NO_JSON = 'no JSON';
+const LARGEST = json(MAX_VALUE_BYTES);
+const TOO_LARGE = json(MAX_VALUE_BYTES + 1);
+
+/** The one that Postgres has to refuse stands among so many others. */
+const COUNT = 20;
+const BAD = 13;
+
+describe('what Postgres refuses', () => {
+  let db: Statements;
+  let task: TaskIds;
+  let worker: number;
+  let completer: Completer;
+
+  beforeAll(async () => {
+    db = await Statements.open();
+    task = await db.task('t');
+    worker = await db.worker();
+    completer = new Completer(
+      db.executions,
+      db.steps,
+      systemClock,
+      (error) => db.database.visible(error, 'work') as Error,
+    );
+  });
+  afterEach(() =>
+    db.test.query(
+      'truncate conductor.execution, conductor.run, conductor.outcome, conductor.step, conductor.failure',
+    ),
+  );
+  afterAll(() => db.close());
+
+  async function claimed(count = COUNT): Promise<Fence[]> {
+    await db.enqueue(task, count);
+    const { executions } = await db.claim(worker, [task]);
+    return executions.map(({ id, token }) => ({ id, token }));
+  }
+
+  /** Sends all in one burst, and gives the error of each that failed, by its place. */
+  async function failures(writes: Promise<unknown>[]): Promise<Map<number, unknown>> {
+    const results = await Promise.allSettled(writes);
+    return new Map(
+      results.flatMap((result, at) =>
+        result.status === 'rejected' ? [[at, result.reason] as const] : [],
+      ),
+    );
+  }
+
+  const count = async (table: string) => {
+    const [row] = await db.test.query<{ n: number }>(
+      `select count(*)::int as n from conductor.${table}`,
+    );
+    return row!.n;
+  };
+
+  it.each([
+    ['no JSON', { value: NO_JSON }, '22P02'],
+    ['a result of more than 1 MB', { value: TOO_LARGE }, '23514'],
+    [
+      'an error of more than 16 KB',
+      { status: 'failed', value: JSON.stringify(errorOf(MAX_ERROR_BYTES + 1)) },
+      '23514',
+    ],
+    ['a record past the 10,000th', { seq: MAX_RECORDS + 1 }, '23514'],
+    ['a NUL', { name: 'a\u0000' }, '22021'],
+  ] as const)(
+    'of a step fails that one alone, its batch is stored: %s',
+    async (_, bad, sqlState) => {
+      const fences = await claimed();
+      const save = jest.spyOn(db.steps, 'save');
+      const failed = await failures(
+        fences.map((fence, at) =>
+          completer.save({ ...fence, records: [record('a', at === BAD ? bad : {})] }),
+        ),
+      );
+      expect(save.mock.calls[0]![0]).toHaveLength(COUNT); // they did go together
+      expect([...failed.keys()]).toEqual([BAD]);
+      expect(failed.get(BAD)).toMatchObject({ code: 'CONDUCTOR_DATABASE', sqlState });
+      await expect(count('step')).resolves.toBe(COUNT - 1);
+    },
+  );
+
+  it.each([
+    ['no JSON', { type: 'completed', result: NO_JSON }],
+    ['a result of more than 1 MB', { type: 'completed', result: TOO_LARGE }],
+    ['an error of more than 16 KB', { type: 'failed', error: errorOf(MAX_ERROR_BYTES + 1) }],
+    [
+      'the same, to be tried again',
+      { type: 'retry', error: errorOf(MAX_ERROR_BYTES + 1), delayMs: 1 },
+    ],
+  ] as const)(
+    'of an outcome fails that one alone, its batch is settled: %s',
+    async (_, outcome) => {
+      const fences = await claimed();
+      const settle = jest.spyOn(db.executions, 'settle');
+      const failed = await failures(
+        fences.map((fence, at) =>
+          completer.settle({
+            ...fence,
+            outcome: at === BAD ? outcome : completed(),
+            forget: false,
+          }),
+        ),
+      );
+      expect(settle.mock.calls[0]![0]).toHaveLength(COUNT);
+      expect([...failed.keys()]).toEqual([BAD]);
+      await expect(count('outcome')).resolves.toBe(COUNT - 1);
+      await expect(db.run(fences[BAD]!.id)).resolves.toMatchObject({ token: fences[BAD]!.token });
+    },
+  );
+
+  it('of a suspension fails that one alone, its batch is parked', async () => {
+    const fences = await claimed();
+    const failed = await failures(
+      fences.map((fence, at) =>
+        completer.suspend({ ...fence, records: [openWait('w', at === BAD ? 1e300 : 60_000)] }),
+      ),
+    );
+    expect([...failed.keys()]).toEqual([BAD]);
+    await expect(count('run where status = 2')).resolves.toBe(COUNT - 1);
+  });
+
+  it.each([
+    ['no JSON', NO_JSON, '22P02'],
+    ['more than 1 MB', TOO_LARGE, '23514'],
+  ])(
+    'of an invoke fails that one alone, those that came with it are accepted: %s',
+    async (_, payload, sqlState) => {
+      const enqueuer = new Enqueuer(
+        db.database,
+        db.executions,
+        db.tasks,
+        new Notifier(db.database, systemClock),
+      );
+      const enqueue = jest.spyOn(db.executions, 'enqueue');
+      const failed = await failures(
+        Array.from({ length: COUNT }, (__, at) =>
+          enqueuer.one({
+            task: { queue: 'default', name: 't' },
+            execution: { id: orderedUuid(), payload: at === BAD ? payload : '1' },
+          }),
+        ),
+      );
+      expect(enqueue.mock.calls[0]![0]).toHaveLength(COUNT);
+      expect([...failed.keys()]).toEqual([BAD]);
+      expect(failed.get(BAD)).toMatchObject({ code: 'CONDUCTOR_DATABASE', sqlState });
+      await expect(count('execution')).resolves.toBe(COUNT - 1);
+      await expect(count('run')).resolves.toBe(COUNT - 1);
+    },
+  );
+
+  it('is not what just fits: 1 MB of a payload, a step’s result and a result, 16 KB of an error, a 10,000th record', async () => {
+    await db.executions.enqueue(
+      [{ id: orderedUuid(), taskId: task.taskId, payload: LARGEST }],
+      [],
+      0,
+    );
+    const [first, second] = await claimed(1);
+    const error = errorOf(MAX_ERROR_BYTES);
+    await expect(
+      db.save(first!, [
+        record('large', { seq: MAX_RECORDS, value: LARGEST }),
+        record('failed', { status: 'failed', value: JSON.stringify(error) }),
+      ]),
+    ).resolves.toEqual(['applied']);
+    await expect(db.settle([first!], { type: 'completed', result: LARGEST })).resolves.toEqual([
+      'applied',
+    ]);
+    await expect(db.settle([second!], { type: 'failed', error })).resolves.toEqual(['applied']);
+  });
+});
