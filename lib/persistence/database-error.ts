@@ -50,7 +50,14 @@ export function codeOf(error: unknown): string | undefined {
   return typeof code === 'string' ? code : undefined;
 }
 
-/** Payloads and keys stand in a driver error's detail, context and parameters: only message and code are passed on. */
+/** Payloads and keys stand in a driver error's detail, context and parameters: only message and code are passed on. Those of
+ *  class 22 (data exceptions) quote the value in the message as well: `invalid input syntax for type integer: "…"`. */
 export function withoutValues(error: unknown): DatabaseError {
-  return new DatabaseError(codeOf(error), error instanceof Error ? error.message : String(error));
+  const code = codeOf(error);
+  const message = error instanceof Error ? error.message : String(error);
+  // from the first quote to the last: Postgres does not escape those within the value
+  return new DatabaseError(
+    code,
+    code?.startsWith('22') ? message.replace(/".*"/s, '"…"') : message,
+  );
 }
