@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises';
 import { Injectable } from '@nestjs/common';
 import { Conductor, Task, type TaskContext } from '../../../lib/index.js';
 import { gate, tell } from './gates.js';
@@ -6,6 +7,8 @@ export interface Steps {
   steps: number;
   /** Names of the steps whose bodies wait at the gate of that name. */
   hold?: string[];
+  /** How long each body takes. */
+  ms?: number;
 }
 
 @Injectable()
@@ -19,6 +22,7 @@ export class AppTasks {
       await ctx.step(name, async () => {
         tell({ type: 'began', execution: ctx.executionId, name });
         if (payload.hold?.includes(name)) await gate(name);
+        if (payload.ms !== undefined) await setTimeout(payload.ms);
       });
     }
     return payload.steps;
