@@ -11,6 +11,7 @@ import { fp3 } from './hazards/fp3.js';
 import { fp4 } from './hazards/fp4.js';
 import { fp5 } from './hazards/fp5.js';
 import { fz1 } from './hazards/fz1.js';
+import { fz2 } from './hazards/fz2.js';
 import { fz3 } from './hazards/fz3.js';
 import { fz4 } from './hazards/fz4.js';
 
@@ -26,6 +27,7 @@ export const hazards: Hazard[] = [
   fc3,
   fc4,
   fz1,
+  fz2,
   fz3,
   fz4,
   fd1,

@@ -18,7 +18,7 @@ export interface Body {
 /** What a load asks for, and what must come of it. */
 export interface Load<P = unknown> {
   /** Tells the worker which tasks to have. */
-  id: 'A' | 'reads' | 'long' | 'batch' | 'poison' | 'workflow';
+  id: 'A' | 'reads' | 'long' | 'batch' | 'poison' | 'workflow' | 'frozen';
   description: string;
   task: TaskContract;
   /** The bodies that leave a row in the ledger. */

@@ -2,6 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { deferred } from '../../../lib/common/deferred.js';
 import type { FaultPoint } from '../../../lib/conductor.fault-points.js';
+import type { Standstill } from '../loads/load-frozen.js';
 import type { Proxy } from './proxy.js';
 import {
   SERVE,
@@ -31,6 +32,8 @@ export class WorkerProcess {
   /** Stacks of the rejections that nobody handled in it. */
   readonly rejections: string[] = [];
   state: 'booting' | 'up' | 'serving' | 'ending' | 'ended' = 'booting';
+  /** Where it has stopped itself. */
+  readonly standstills: { execution: string; place: Standstill }[] = [];
   /** When the signals of its attempts fired. */
   readonly aborts: { execution: string; at: number }[] = [];
   /** When it last said that it lives, by performance.now(). */
@@ -126,6 +129,7 @@ export class WorkerProcess {
   private heard(message: WorkerMessage): void {
     if (message.type === 'unhandledRejection') return void this.rejections.push(message.error);
     if (message.type === 'reached') return void this.reached.push(message.point);
+    if (message.type === 'frozen') return void this.standstills.push(message);
     if (message.type === 'aborted') return void this.aborts.push(message);
     this.aliveAt = performance.now();
     if (message.type === 'alive') return;

@@ -1,5 +1,6 @@
 import type { ConductorModuleOptions } from '../../../lib/index.js';
 import type { FaultPoint } from '../../../lib/conductor.fault-points.js';
+import type { Standstill } from '../loads/load-frozen.js';
 import type { Load } from '../harness/load.js';
 
 export const LEASE_MS = 2_000;
@@ -53,6 +54,8 @@ export type WorkerMessage =
   | { type: 'unhandledRejection'; error: string }
   /** It came to this fault point, and goes on. */
   | { type: 'reached'; point: FaultPoint }
+  /** It is about to stop itself in this execution's step. */
+  | { type: 'frozen'; execution: string; place: Standstill }
   /** The signal of an attempt fired, at so many milliseconds since 1970. */
   | { type: 'aborted'; execution: string; at: number };
 
