@@ -29,7 +29,7 @@ const ended = (s: string, before: string, after: string) => `
  *  they have recorded. `more`: call again. `brief`: some task keeps less than an id has to stay, so look again soon.
  *
  *  - Only what has an outcome is found, and nothing but this statement writes to what has: it waits for nobody, and no claim or settle
- *    waits for it. It touches no row of \`run\`.
+ *    waits for it. It touches no row of `run`.
  *  - The lock is tried, not awaited: one worker prunes at a time, the others have nothing to do.
  *  - What is kept for less than ten minutes is stripped first: payload, result, error and steps go, id and status stay until then.
  *    This comes before what is old, which may be a long backlog.
