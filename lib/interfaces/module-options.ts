@@ -48,8 +48,8 @@ export interface ConductorModuleOptions {
   connection: ConnectionOptions;
   /** The conductor's own schema. Default `'conductor'`. */
   schema?: string;
-  /** `auto`: install and upgrade at boot. `verify`: refuse to boot when something is pending. `off`: only look whether the
-   *  schema fits. Default `auto`. */
+  /** `auto`: install and upgrade at boot. `verify`: refuse to boot when a migration is pending. `off`: only look whether the
+   *  schema's version fits. Default `auto`. */
   migrations?: 'auto' | 'verify' | 'off';
   /** `all`: invoke and run tasks. `worker`: the same, and refuse to boot without a task. `client`: never claim. Default `all`. */
   role?: 'all' | 'worker' | 'client';
