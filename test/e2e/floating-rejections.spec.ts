@@ -25,16 +25,24 @@ describe('a promise that is rejected before anybody awaits it', () => {
       ...args,
     ]).catch((error: Ended) => error);
 
-  it('of an execution does not end the worker, is told, and can still be awaited later', async () => {
+  it('FS1 of an execution does not end the worker, is told, and can still be awaited later, hostile ones included', async () => {
     const { code, stdout, stderr } = await worker();
     expect(code).toBeUndefined();
     expect(stdout).toContain('["caught bad step","completed"]');
     const told = stdout + stderr;
     expect(told).toMatch(/execution [0-9a-f-]{36} \(task "never awaited"\).*Error: bad step/);
     expect(told).toMatch(/execution [0-9a-f-]{36} \(task "never awaited"\).*Error: of a body/);
+    for (const hostile of [
+      'null was thrown',
+      'Symbol(s) was thrown',
+      'unreadable',
+      'cyclic',
+      'of many',
+    ])
+      expect(told).toContain(hostile);
   });
 
-  it('of nobody’s ends the process, as it does without a worker', async () => {
+  it('FS1 of nobody’s ends the process, as it does without a worker', async () => {
     const { code, stdout, stderr } = await worker('stray');
     expect(code).toBe(1);
     expect(stderr).toContain('of nobody');

@@ -1,11 +1,20 @@
+import { execFile } from 'node:child_process';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { Injectable, Module } from '@nestjs/common';
 import { Step, Task, type TaskContext } from '../../lib/index.js';
+import { LoopTasks } from '../fixtures/loop.tasks.js';
 import { testApps } from '../support/test-app.js';
 import { movableClock } from '../support/movable-clock.js';
 import { until } from '../support/until.js';
 
 const quick = { type: 'fixed', delay: 1, jitter: 0 } as const;
 const tenTimes = { retry: { maxAttempts: 10, backoff: quick } };
+
+const run = promisify(execFile);
 
 describe('a step', () => {
   const apps = testApps();
@@ -270,6 +279,28 @@ describe('a step', () => {
     await expect(app.get(Deep, { strict: false }).inner('outside')).resolves.toBe('inner outside');
   });
 
+  it('S5 in a loop of 1,000 whose process is killed at 500: 500 bodies ran before, and 500 after', async () => {
+    const file = join(await mkdtemp(join(tmpdir(), 'conductor-loop-')), 'bodies');
+    apps.keep({ close: () => rm(dirname(file), { recursive: true }) });
+    const client = await start({ role: 'client' });
+    const handle = await client.conductor.invoke({ name: 'loop' }, file);
+    const killed = await run(process.execPath, [
+      '--import',
+      '@swc-node/register/esm-register',
+      fileURLToPath(new URL('../fixtures/killed-loop.ts', import.meta.url)),
+      apps.database.url,
+    ]).catch((error: { signal?: string }) => error);
+    expect(killed).toMatchObject({ signal: 'SIGKILL' });
+    const bodies = async () => (await readFile(file, 'utf8')).trim().split('\n');
+    await expect(bodies()).resolves.toHaveLength(500);
+    await start({ providers: [LoopTasks], lease: '1s' });
+    await expect(handle.result({ timeout: '60s' })).resolves.toBe(1_000);
+    const ran = (await bodies()).map((line) => line.split(' '));
+    expect(ran.map(([, step]) => step)).toEqual(Array.from({ length: 1_000 }, (_, i) => `${i}`));
+    expect(new Set(ran.slice(500).map(([pid]) => pid))).toEqual(new Set([`${process.pid}`]));
+    await expect(handle.status()).resolves.toMatchObject({ attempt: 1, losses: 1 });
+  }, 120_000);
+
   it('S6 in Promise.all runs beside the others, and all are recorded in few statements', async () => {
     let running = 0;
     let most = 0;
@@ -306,7 +337,7 @@ describe('a step', () => {
     expect(Number(row!.statements)).toBeLessThanOrEqual(3);
   });
 
-  it('gives a caught error back on a replay as it was seen, and forgets it with the attempt that failed', async () => {
+  it('S10 gives a caught error back on a replay as it was seen, and forgets it with the attempt that failed', async () => {
     const bodies: string[] = [];
     @Injectable()
     class Tasks {

@@ -79,7 +79,7 @@ describe('a sleep', () => {
     expect(new Set(results)).toEqual(new Set(['awake']));
   });
 
-  it('survives a restart and does not start over', async () => {
+  it('W2 survives a restart and does not start over', async () => {
     @Injectable()
     class Tasks {
       @Task('sleeper')
@@ -105,12 +105,14 @@ describe('a sleep', () => {
     await expect(conductor.handle(id).result({ timeout: '20s' })).resolves.toBe('awake');
   });
 
-  it('composes: all and race mean what they say, first and on a replay, and try, catch and finally see nothing', async () => {
+  it('W3 composes: all and race mean what they say, first and on a replay, and try, catch and finally see nothing', async () => {
     const seen: string[] = [];
+    let activations = 0;
     @Injectable()
     class Tasks {
       @Task('composed', { retry: { maxAttempts: 3, backoff: { type: 'fixed', delay: 1 } } })
       async composed(_event: unknown, ctx: TaskContext) {
+        activations += 1;
         try {
           const both = await Promise.all([
             ctx.sleep('a', 30).then(() => 'slept'),
@@ -122,10 +124,12 @@ describe('a sleep', () => {
           );
           const first = await Promise.race([ctx.sleep('quick', 15).then(() => 'quick'), slow]);
           await slow;
-          await ctx.sleep('more', 20);
+          const step = ctx.step('at once', () => 'step');
+          const second = await Promise.race([ctx.sleep('month', '30d').then(() => 'month'), step]);
+          await Promise.all([ctx.sleep('more', 20), ctx.sleep('less', 1)]);
           if (ctx.attempt < 3) throw new Error('again');
           seen.push('end');
-          return [...both, first];
+          return [...both, first, second];
         } catch (error) {
           seen.push((error as Error).message);
           throw error;
@@ -137,18 +141,24 @@ describe('a sleep', () => {
     const { conductor } = await start({ providers: [Tasks] });
     await expect(
       conductor.invokeAndWait({ name: 'composed' }, 0, { timeout: '20s' }),
-    ).resolves.toEqual(['slept', 'stepped', 'quick']);
+    ).resolves.toEqual(['slept', 'stepped', 'quick', 'step']);
+    expect(activations).toBeGreaterThan(3); // it was suspended, and saw nothing of it
     expect(seen).toEqual(['again', 'finally', 'again', 'finally', 'end', 'finally']);
   });
 
-  it('of no time, or less, is over at once', async () => {
+  it('W2 of no time, or less, is over at once', async () => {
+    let activations = 0;
+    let atOnce: number | undefined;
     @Injectable()
     class Tasks {
       @Task('none')
       async none(_event: unknown, ctx: TaskContext) {
+        activations += 1;
         await ctx.sleep('zero', 0);
-        await ctx.sleep('half', 0.5);
         await ctx.sleep('negative', -5000);
+        await ctx.sleepUntil('long ago', new Date(0));
+        atOnce ??= activations;
+        await ctx.sleep('half', 0.5);
         return (
           (await ctx.sleep('bad', 'soon' as never).catch((error: Error) => error)) instanceof Error
         );
@@ -158,6 +168,7 @@ describe('a sleep', () => {
     await expect(conductor.invokeAndWait({ name: 'none' }, 0, { timeout: '20s' })).resolves.toBe(
       true,
     );
+    expect(atOnce).toBe(1); // the worker was not even left for them
   });
 
   it('W2 of thirty days waits for thirty days, over restarts', async () => {

@@ -102,7 +102,8 @@ export async function suspendMany(database: TestDatabase, count: number): Promis
             void ctx.step('late', () => own.of).then(noop, noop);
           }, 50);
           break;
-        default:
+        case 'plain':
+        case 'of a request-scoped handler':
       }
       await ctx.sleep('long', LONG);
       return own;
