@@ -48,12 +48,15 @@ export function judge(trial: Trial): Figures {
   const recoveryP99Ms = rounded(percentile(claimable, 0.99));
   const recoveryMaxMs = rounded(percentile(claimable, 1));
   const faultsUnderLoad = faults.filter(({ owned }) => owned.length > 0).length;
-  const isTiming = (name: string) => name === reaped.name && history.heldUpMs > HELD_UP_MS;
+  const isSlow = history.heldUpMs > HELD_UP_MS;
+  const isTiming = (name: string) => name === reaped.name && isSlow;
+  const idle = faultsUnderLoad === 0 ? ['does not count: no fault hit anything that ran'] : [];
   const shownOf = (which: (name: string) => boolean) =>
     [...findings].flatMap(([name, violations]) => (which(name) ? shown(name, violations) : []));
   const timing = [
     ...(trial.timing ?? []),
     ...shownOf(isTiming),
+    ...(isSlow ? idle : []),
     ...missed('recovery p99', recoveryP99Ms, RECOVERY_P99_MS),
     ...missed('recovery max', recoveryMaxMs, RECOVERY_MAX_MS),
     ...(faults.length < trial.expectedFaults
@@ -69,7 +72,7 @@ export function judge(trial: Trial): Figures {
     ...trial.problems,
     ...shownOf((name) => !isTiming(name)),
     ...(tier === 'fast' ? [] : timing),
-    ...(faultsUnderLoad === 0 ? ['does not count: no fault hit anything that ran'] : []),
+    ...(isSlow ? [] : idle),
   ];
   log(
     `${recoveries.length} executions recovered; claimed again after the kill: ` +

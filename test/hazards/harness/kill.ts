@@ -5,6 +5,8 @@ import type { Fleet } from './fleet.js';
 import type { Random } from './random.js';
 import type { WorkerProcess } from './worker-process.js';
 
+const BUSY_WITHIN_MS = 2_000;
+
 /** A SIGKILL, and what it hit. */
 export interface Kill {
   pid: number;
@@ -44,6 +46,27 @@ export async function killWorkers(
     log(`kill ${kills.length} of ${count}: pid ${kill.pid} with ${kill.owned.length} running`);
   }
   return kills;
+}
+
+/** A worker at random among those that run something; among all, if nobody does for a while. */
+export async function busyWorker(
+  query: Query,
+  fleet: Fleet,
+  random: Random,
+): Promise<WorkerProcess> {
+  const end = performance.now() + BUSY_WITHIN_MS;
+  for (;;) {
+    const { serving } = fleet;
+    const rows = await query<{ pid: number }>(
+      `select distinct w.pid from conductor.worker w join conductor.run r on r.worker_id = w.id
+       where r.status = $1 and r.started`,
+      [statusCode.running],
+    );
+    const busy = serving.filter(({ pid }) => rows.some((row) => row.pid === pid));
+    if (busy.length > 0) return random.pick(busy);
+    if (performance.now() > end && serving.length > 0) return random.pick(serving);
+    await pause(20);
+  }
 }
 
 /** Read after the process is gone: nothing of its own changes these rows any more, and its lease has not lapsed yet. */

@@ -3,7 +3,7 @@ import type { Conditions, Figures, Hazard, Tier } from '../hazard.js';
 import { beatAfter } from '../harness/beats.js';
 import { run, type Course, type Fault, type Site } from '../harness/course.js';
 import { judge, missed, rounded } from '../harness/judge.js';
-import { whatRunsIn } from '../harness/kill.js';
+import { busyWorker, whatRunsIn } from '../harness/kill.js';
 import { Random } from '../harness/random.js';
 import { loadA, type OrderPayload } from '../loads/load-a.js';
 import { LEASE_MS } from '../worker/settings.js';
@@ -50,7 +50,7 @@ interface Dark extends Fault {
 
 /** All that one worker sends and is sent vanishes for a time; connections that lost something stay dead after it. */
 async function darken({ cluster, fleet, random, log }: Site, darkMs: number): Promise<Dark> {
-  const victim = random.pick(fleet.serving);
+  const victim = await busyWorker(cluster.engine, fleet, random);
   const proxy = victim.proxy!;
   proxy.mode = { type: 'blackhole', direction: 'both' };
   const hit = await whatRunsIn(cluster.engine, victim.pid);

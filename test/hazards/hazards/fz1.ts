@@ -3,7 +3,7 @@ import type { Conditions, Figures, Hazard, Tier } from '../hazard.js';
 import { abortsAfter } from '../harness/aborts.js';
 import { run, type Course, type Fault, type Site } from '../harness/course.js';
 import { judge, missed, rounded } from '../harness/judge.js';
-import { whatRunsIn } from '../harness/kill.js';
+import { busyWorker, whatRunsIn } from '../harness/kill.js';
 import { Random } from '../harness/random.js';
 import { loadLong, type LongPayload } from '../loads/load-long.js';
 import { LEASE_MS } from '../worker/settings.js';
@@ -46,7 +46,7 @@ interface Freeze extends Fault {
 
 /** Freezes a random worker until others have taken over what it ran, and lets it go on. */
 async function freeze({ cluster, fleet, random, log }: Site): Promise<Freeze> {
-  const victim = random.pick(fleet.serving);
+  const victim = await busyWorker(cluster.engine, fleet, random);
   const hit = await whatRunsIn(cluster.engine, victim.pid);
   victim.freeze();
   const frozen = await whatRunsIn(cluster.engine, victim.pid); // what it asked for before may have come

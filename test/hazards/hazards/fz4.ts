@@ -3,7 +3,7 @@ import type { Conditions, Figures, Hazard, Tier } from '../hazard.js';
 import { run, type Course, type Fault, type Site } from '../harness/course.js';
 import { isRecovery } from '../harness/recovery.js';
 import { judge } from '../harness/judge.js';
-import { whatRunsIn } from '../harness/kill.js';
+import { busyWorker, whatRunsIn } from '../harness/kill.js';
 import { Random } from '../harness/random.js';
 import { loadLong, type LongPayload } from '../loads/load-long.js';
 import { LEASE_MS } from '../worker/settings.js';
@@ -30,7 +30,7 @@ const courses: Record<Tier, Fz4> = { fast, scaled: whole, full: whole };
 /** A worker whose event loop turns again and again after a lease has lost it; within a lease it keeps it. */
 async function block({ cluster, fleet, random, log }: Site, leases: number): Promise<Fault> {
   await pause(3_000);
-  const victim = random.pick(fleet.serving);
+  const victim = await busyWorker(cluster.engine, fleet, random);
   const hit = await whatRunsIn(cluster.engine, victim.pid);
   victim.block(leases * LEASE_MS);
   await pause(leases * LEASE_MS + 500);
