@@ -105,7 +105,11 @@ export class Crew {
     this.gone = true;
     this.completer.abandon();
     this.worker.loseAll(new ShuttingDownError()); // what still runs: nothing renews its lease any more
-    await atMost(this.clock, hardAt + LAST_WORD_MS - this.clock.now(), this.leave([announced, pruned]));
+    await atMost(
+      this.clock,
+      hardAt + LAST_WORD_MS - this.clock.now(),
+      this.leave([announced, pruned]),
+    );
     this.stopWatching?.();
   }
 

@@ -43,7 +43,10 @@ describe('recovery', () => {
       run_at: before!['run_at'],
     });
     await expect(db.workers.beat(victim, [], [])).resolves.toBeUndefined(); // it learns that it is dead
-    await expect(db.claim(victim, [task])).resolves.toMatchObject({ refused: true, executions: [] });
+    await expect(db.claim(victim, [task])).resolves.toMatchObject({
+      refused: true,
+      executions: [],
+    });
     await db.workers.recover(survivor); // nothing left of it: struck off
     await expect(
       db.test.query(`select 1 from conductor.worker where id = $1`, [victim]),
