@@ -113,7 +113,7 @@ describe('what users store', () => {
   describe('when Postgres refuses it', () => {
     /** Lets the database refuse rows of a table, each time with an error of this kind. */
     async function refuse(table: string, column: string, how: 'constraint' | 'cast') {
-      const { query } = apps.database;
+      const query = (sql: string) => apps.database.query(sql);
       if (how === 'constraint') {
         await query(
           `alter table conductor.${table} add constraint refused check (${column}::text not like '%4ry%') not valid`,
