@@ -146,7 +146,7 @@ async function runFp2(
     }),
   );
   log(
-    `${pairs.length} pairs; in the others than ${hits(pairs)} the second process finished the work without coming to its point`,
+    `${pairs.length} pairs; in ${hits(pairs)} of them the second process exited as well, in the others it finished the work`,
   );
   return figuresOf({ seed, singles, pairs, unlisted });
 }
