@@ -42,6 +42,27 @@ export const mutants: Mutant[] = [
     tests: [persistence('fence')],
   },
   {
+    guard: 'save-steps: an optional record that is seen again gets a place',
+    file: sql('save-steps'),
+    code: 'where o.optional or (o.status',
+    without: 'where (o.status',
+    tests: [persistence('save-steps'), 'test/e2e/optional-records.spec.ts'],
+  },
+  {
+    guard: 'step-journal: optional records come in their old order',
+    file: 'lib/worker/step-journal.ts',
+    code: '(b.record.seq! < a.record.seq! ? b : a)',
+    without: 'a',
+    tests: ['test/e2e/optional-records.spec.ts'],
+  },
+  {
+    guard: 'step-journal: alone is what nothing was asked beside until its outcome',
+    file: 'lib/worker/step-journal.ts',
+    code: 'if (this.unanswered > 0 && this.sole !== undefined) this.sole.alone = false;',
+    without: '',
+    tests: ['test/e2e/optional-records.spec.ts'],
+  },
+  {
     guard: 'suspend: a wait that is over parks nothing',
     file: sql('suspend'),
     code: 'and r.token = w.token and w.due_at > ts',

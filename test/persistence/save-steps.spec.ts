@@ -84,6 +84,23 @@ describe('saving steps', () => {
     });
   });
 
+  it('gives an optional record that is seen again a new place, once, and keeps its value', async () => {
+    const fence = await claimed();
+    await db.save(fence, [
+      record('error', { status: 'failed', value: JSON.stringify(failure) }),
+      record('later', { seq: 2, value: '"first"' }),
+    ]);
+    await db.settle([fence], { type: 'retry', error: failure, delayMs: 0 }, true);
+    await expect(row(fence, 'later')).resolves.toMatchObject({ optional: true, seq: 2 });
+    const next = await db.claimOne(worker, task);
+    const again = record('later', { seq: 3, value: undefined });
+    await expect(db.save(next, [again])).resolves.toEqual(['applied']);
+    const seen = { optional: false, seq: 3, value: 'first', token: next.token };
+    await expect(row(fence, 'later')).resolves.toMatchObject(seen);
+    await expect(db.save(next, [again])).resolves.toEqual(['duplicate']);
+    await expect(row(fence, 'later')).resolves.toMatchObject(seen);
+  });
+
   it('lets an open wait keep the time it was first due at, until it is over', async () => {
     const fence = await claimed();
     await db.save(fence, [openWait('wait', 60_000)]);

@@ -110,9 +110,9 @@ class Drawing {
     return { does: 'step', name: this.name('step'), turns, depth };
   }
 
-  private call(): Part {
+  private call(shares = true): Part {
     const keyed = this.oneIn(4);
-    const id = !keyed && this.oneIn(3) ? SHARED + this.pick(2) : this.name('call');
+    const id = shares && !keyed && this.oneIn(3) ? SHARED + this.pick(2) : this.name('call');
     return { does: 'call', id, turns: this.pick(8), keyed };
   }
 
@@ -121,15 +121,19 @@ class Drawing {
   }
 
   /** Work of the handler's own, before a step that stands beside others. Only here: it must not decide a race, and beside a
-   *  long sleep it would be dropped with the activation. */
+   *  long sleep it would be dropped with the activation. After it nobody could tell calls with the same arguments apart. */
   private unevenStart(): Part {
     const late = (): Part => ({
       does: 'sequence',
-      parts: [{ does: 'own', turns: 1 + this.pick(6) }, this.call(), this.step()],
+      parts: [{ does: 'own', turns: 1 + this.pick(6) }, this.call(false), this.step()],
     });
     return {
       does: 'all',
-      parts: [late(), late(), { does: 'sequence', parts: [this.step(), this.call(), this.call()] }],
+      parts: [
+        late(),
+        late(),
+        { does: 'sequence', parts: [this.step(), this.call(false), this.call(false)] },
+      ],
     };
   }
 
