@@ -12,14 +12,12 @@ import {
 import { ModuleRef } from '@nestjs/core';
 import { CLOCK, OPTIONS } from '../conductor.constants.js';
 import { atMost, type Clock, type Timer } from '../common/clock.js';
-import { parseDuration } from '../common/duration.js';
 import { deferred } from '../common/deferred.js';
 import { ResultWaiter } from '../client/result-waiter.js';
 import { assertSchemas } from '../contracts/assert-schemas.js';
 import { TaskExplorer } from '../discovery/task.explorer.js';
 import { TaskRegistry } from '../discovery/task.registry.js';
 import { ConductorStoppedError } from '../errors/conductor-stopped.error.js';
-import { retentionPolicy } from '../execution/retention-policy.js';
 import { NoTasksError } from '../errors/no-tasks.error.js';
 import type { ResolvedOptions } from '../interfaces/module-options.js';
 import { channelOf } from '../persistence/channel.js';
@@ -31,11 +29,11 @@ import { TaskRepository } from '../persistence/repositories/task.repository.js';
 import { WorkerRepository } from '../persistence/repositories/worker.repository.js';
 import type { StepTransactions } from '../persistence/step-transactions.js';
 import type { TaskContexts } from '../worker/task-contexts.js';
-import type { ServedQueue } from '../worker/worker.js';
 import { Crew, LAST_WORD_MS } from './crew.js';
 import { connectionTarget } from './connection-target.js';
 import { taskContexts } from './custom-context.js';
 import { stepTransactions } from './step-transactions.js';
+import { registerTasks, warnOfUnserved } from './task-registration.js';
 
 const REGISTER_PATIENCE_MS = 10_000;
 
@@ -245,7 +243,14 @@ export class Orchestrator
 
   private async begin(): Promise<void> {
     if (this.crew !== undefined) return;
-    const queues = await this.registerTasks();
+    warnOfUnserved(this.registry.all(), this.options, this.logger);
+    const queues = await registerTasks(
+      this.registry.all(),
+      this.options,
+      this.tasks,
+      this.executions,
+      REGISTER_PATIENCE_MS,
+    );
     const crew = new Crew(
       this.options,
       this.database,
@@ -263,59 +268,6 @@ export class Orchestrator
     this.crew = crew;
     // an application context starts before it can be told to listen for signals
     this.hooksTimer = this.clock.startTimer(HOOKS_GRACE_MS, () => this.warnWithoutShutdownHooks());
-  }
-
-  /** Writes the tasks' settings, and gives the queues that this process serves. */
-  private async registerTasks(): Promise<ServedQueue[]> {
-    const served = this.registry.all().filter(({ queue }) => queue in this.options.queues);
-    this.warnOfUnserved(served);
-    const ids = await this.tasks.resolve(served, REGISTER_PATIENCE_MS);
-    await this.tasks.register(
-      served.map(
-        (
-          {
-            options: { priority = 0, maxLosses = 3, expireAfter, deadline, retention, version = 0 },
-          },
-          index,
-        ) => ({
-          taskId: ids[index]!.taskId,
-          priority,
-          maxLosses: maxLosses === false ? undefined : maxLosses,
-          expireAfterMs: parseDuration(expireAfter),
-          deadlineMs: parseDuration(deadline),
-          retention: retentionPolicy(retention, this.options.defaults.retention),
-          version,
-        }),
-      ),
-      REGISTER_PATIENCE_MS,
-    );
-    await this.executions.offerBlocked(
-      ids.map(({ taskId }) => taskId),
-      REGISTER_PATIENCE_MS,
-    );
-    const queues = new Map<number, ServedQueue>();
-    served.forEach((task, index) => {
-      const { taskId, queueId } = ids[index]!;
-      const queue = queues.get(queueId) ?? {
-        queueId,
-        name: task.queue,
-        concurrency: this.options.queues[task.queue]!.concurrency,
-        tasks: new Map(),
-      };
-      queue.tasks.set(taskId, task);
-      queues.set(queueId, queue);
-    });
-    return [...queues.values()];
-  }
-
-  private warnOfUnserved(served: { queue: string }[]): void {
-    for (const task of this.registry.all()) {
-      if (served.includes(task)) continue;
-      this.logger.warn(
-        `Task "${task.name}" (${task.source}) is on queue "${task.queue}", which this process does not serve: its executions wait ` +
-          `for a process that does. To serve it here, add it to the option queues.`,
-      );
-    }
   }
 
   private warnWithoutShutdownHooks(): void {

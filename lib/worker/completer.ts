@@ -10,6 +10,7 @@ import type {
 } from '../persistence/repositories/execution.repository.js';
 import type { RecordItem, StepRepository } from '../persistence/repositories/step.repository.js';
 import { isItemFailure } from '../persistence/statement.js';
+import type { SuspendReply } from './journal-ports.js';
 import type { RecordWrite } from '../execution/step-record.js';
 
 const BATCH = { limit: 1_000, weightLimit: 4 * 1024 * 1024, mayBeOneItem: isItemFailure };
@@ -69,11 +70,18 @@ export class Completer {
     if (report === 'lost') throw new LeaseLostError(item.id);
   }
 
-  suspend(item: SuspendItem): Promise<SuspendReport> {
-    return this.untilFree(
-      () => this.suspends.add(item),
-      (report) => report.type === 'busy',
-    );
+  /** Never rejects. Without an answer it may be parked or not: as if it were lost, so that recovery tells. */
+  async suspend(item: SuspendItem): Promise<SuspendReply> {
+    try {
+      const report = await this.untilFree(
+        () => this.suspends.add(item),
+        ({ type }) => type === 'busy',
+      );
+      return report.type === 'busy' ? { type: 'lost' } : report;
+    } catch (error) {
+      if (!isItemFailure(error)) return { type: 'lost' };
+      return { type: 'refused', error: this.visible(error) };
+    }
   }
 
   async flush(): Promise<void> {

@@ -4,10 +4,17 @@ import type { RecordWrite } from '../execution/step-record.js';
 
 /** How an activation ends from the inside. */
 export type JournalEnd =
-  { type: 'suspended' | 'released' | 'lost' } | { type: 'diverged'; error: DivergenceError };
+  | { type: 'suspended' | 'released' }
+  | { type: 'lost' }
+  | { type: 'diverged'; error: DivergenceError }
+  /** Postgres does not take what would have to be stored. */
+  | { type: 'refused'; error: Error };
 
 export type SuspendReply =
-  { type: 'parked' } | { type: 'lost' } | { type: 'decided'; names: string[] };
+  | { type: 'parked' }
+  | { type: 'lost' }
+  | { type: 'decided'; names: string[] }
+  | { type: 'refused'; error: Error };
 
 /** What a journal needs of the world. */
 export interface JournalPorts {
@@ -15,6 +22,7 @@ export interface JournalPorts {
   save(records: RecordWrite[]): Promise<void>;
   /** For one try of a transactional step; undefined: the app has not said of which DataSource. */
   transaction?: () => StepTransaction;
+  /** Never rejects. */
   suspend(records: RecordWrite[]): Promise<SuspendReply>;
   /** Whether no new body may start: the worker is shutting down. */
   stopping(): boolean;

@@ -1,26 +1,24 @@
 import type { EntityManager } from 'typeorm';
 import { afterDrain, afterMacrotask } from '../common/after-drain.js';
 import type { Clock, Timer } from '../common/clock.js';
-import { deferred } from '../common/deferred.js';
-import { DivergenceError } from '../errors/divergence.error.js';
+import type { DivergenceError } from '../errors/divergence.error.js';
 import { DuplicateStepError } from '../errors/duplicate-step.error.js';
 import { ExecutionClosedError } from '../errors/execution-closed.error.js';
 import { LeaseLostError } from '../errors/lease-lost.error.js';
 import { StepLimitError } from '../errors/step-limit.error.js';
 import type { ClaimedExecution } from '../execution/claimed-execution.js';
-import { decode, decodeParsed } from '../execution/codec.js';
 import type { ActiveExecution, StepCall } from '../execution/current-execution.js';
-import { deserializeError, type SerializedError } from '../execution/serialized-error.js';
 import { MAX_RECORDS, type RecordWrite, type StepRecord } from '../execution/step-record.js';
 import type { StepOptions } from '../interfaces/step-options.js';
-import type { StepTransaction } from '../persistence/step-transaction.js';
 import type { Ask } from './ask.js';
-import type { JournalEnd, JournalPorts, SuspendReply } from './journal-ports.js';
-import { Outbox, type OutboxEntry } from './outbox.js';
+import { Asks } from './asks.js';
+import { Divergences } from './divergences.js';
+import type { JournalEnd, JournalPorts } from './journal-ports.js';
+import { Outcomes } from './outcomes.js';
 import { RecordedOutcomes } from './recorded-outcomes.js';
 import { StepBodies } from './step-bodies.js';
 import { StepNumbering } from './step-numbering.js';
-import { WaitList } from './wait-list.js';
+import { Waits } from './waits.js';
 
 /** How long a recorded outcome may go unasked while the handler is idle. */
 const DIVERGENCE_MS = 10_000;
@@ -36,19 +34,16 @@ type State = 'open' | 'suspended' | 'ended' | 'refused';
 export class StepJournal implements ActiveExecution {
   private readonly recorded: RecordedOutcomes;
   private readonly numbering: StepNumbering;
-  private readonly outbox: Outbox;
-  private readonly waits = new WaitList();
-  private readonly asks = new Map<string, Ask>();
+  private readonly outcomes: Outcomes;
+  private readonly waits = new Waits();
+  private readonly asks = new Asks();
+  private readonly divergences: Divergences;
   private readonly bodies: StepBodies;
   private state: State = 'open';
   private refusal?: Error;
   private pumpScheduled = false;
   private suspending = false;
   private optional: { ask: Ask; record: StepRecord }[] = [];
-  private fresh: (() => void)[] = [];
-  private unanswered = 0;
-  private sole?: Ask;
-  private activity = 0;
   private places: number;
   private timer?: Timer;
   private readonly claimedAt: number;
@@ -63,24 +58,31 @@ export class StepJournal implements ActiveExecution {
     this.claimedAt = clock.now();
     this.recorded = new RecordedOutcomes(execution.records);
     this.places = this.recorded.places;
+    this.divergences = new Divergences(execution, this.recorded);
     this.numbering = new StepNumbering(this.recorded, (name) => this.asks.has(name));
     this.bodies = new StepBodies(
       clock,
       {
         transaction: ports.transaction,
-        succeeded: (ask, value, transaction) => this.keepResult(ask, value, transaction),
-        failed: (ask, stored, seen) => this.observeError(ask, stored, seen),
+        succeeded: (ask, value, transaction) => this.outcomes.result(ask, value, transaction),
+        failed: (ask, stored, seen) => this.outcomes.error(ask, stored, seen),
         later: (ask) => this.waits.add(ask),
         interrupted: () => this.ports.interrupted(),
         changed: () => this.schedulePump(),
       },
       { executionId: execution.id, taskName: execution.task.name },
     );
-    this.outbox = new Outbox(
+    this.outcomes = new Outcomes(
+      this.asks,
+      {
+        save: (records) => this.ports.save(records),
+        goOn: () => this.state === 'open',
+        lost: () => this.lose(),
+        uncommitted: (ask, error) => this.bodies.failed(ask, error),
+        changed: () => this.schedulePump(),
+      },
       this.recorded.lastSeq + 1,
       unsaved,
-      (records) => this.save(records),
-      (error, entries) => this.writeFailed(error, entries),
     );
   }
 
@@ -127,15 +129,10 @@ export class StepJournal implements ActiveExecution {
   }
 
   callStep(call: StepCall): Promise<unknown> {
-    const alone = this.unanswered === 0;
+    const alone = this.asks.none;
     const numbered =
       this.state === 'open' ? this.numbering.number(call, alone) : { name: call.name, alone };
-    if (numbered === undefined) {
-      return this.diverge(
-        `Several calls of ${call.name} run side by side, and the record does not tell which is which: give @Step a key`,
-        { name: call.name, kind: 'step' },
-      );
-    }
+    if (numbered === undefined) return this.diverge(this.divergences.ambiguous(call.name));
     return this.ask({
       ...numbered,
       kind: 'step',
@@ -147,24 +144,12 @@ export class StepJournal implements ActiveExecution {
   }
 
   /** The handler ended, in whatever way. Resolves when no write is in flight any more.
-   *  @returns the records that a handler that *returned* should have asked for. */
-  async handlerEnded(): Promise<StepRecord[]> {
+   *  @returns what is wrong if it has *returned*: it should have asked for what was recorded */
+  async handlerEnded(): Promise<DivergenceError | undefined> {
     const unasked = this.recorded.remaining.filter((record) => !this.asks.has(record.name));
     if (this.state === 'open') this.close('ended');
-    await this.outbox.quiet();
-    return unasked;
-  }
-
-  divergence(
-    reason: string,
-    expected: StepRecord[],
-    found?: { name: string; kind: Ask['kind'] },
-  ): DivergenceError {
-    return new DivergenceError(this.execution.id, this.execution.task.name, {
-      expected: expected.map(({ name, kind }) => ({ name, kind })),
-      ...(found && { found }),
-      reason,
-    });
+    await this.outcomes.quiet();
+    return unasked.length > 0 ? this.divergences.endedEarly(unasked) : undefined;
   }
 
   /** Another attempt is authorised, or soon may be: nothing of this one is written from now on. */
@@ -177,7 +162,7 @@ export class StepJournal implements ActiveExecution {
   /** The attempt is over while its handler still runs: what it asks, or is still waiting for, is refused with this error. */
   refuse(error: Error): void {
     if (this.state !== 'open') return;
-    const pending = [...this.asks.values()].filter((ask) => !ask.answered);
+    const pending = this.asks.pending();
     this.refusal = error;
     this.close('refused');
     for (const { reply } of pending) {
@@ -194,7 +179,7 @@ export class StepJournal implements ActiveExecution {
   private askForStep(
     ask: Pick<Ask, 'name' | 'body' | 'options' | 'transactional'>,
   ): Promise<unknown> {
-    return this.ask({ ...ask, kind: 'step', alone: this.unanswered === 0, tries: 0 });
+    return this.ask({ ...ask, kind: 'step', alone: this.asks.none, tries: 0 });
   }
 
   private ask(ask: Ask): Promise<unknown> {
@@ -207,26 +192,16 @@ export class StepJournal implements ActiveExecution {
     }
     if (this.asks.has(ask.name)) return Promise.reject(new DuplicateStepError(ask.name));
     const record = this.recorded.get(ask.name);
-    if (record !== undefined && record.kind !== ask.kind) {
-      return this.diverge(
-        `The record has a ${record.kind} under the name "${ask.name}", the handler asked for a ${ask.kind}`,
-        ask,
-      );
-    }
+    if (record !== undefined && record.kind !== ask.kind)
+      return this.diverge(this.divergences.otherKind(record, ask));
     if (record === undefined && ++this.places > MAX_RECORDS)
       return Promise.reject(new StepLimitError(ask.name, MAX_RECORDS));
-    // alone is what nothing was asked beside, from the call to its outcome
-    if (this.unanswered > 0 && this.sole !== undefined) this.sole.alone = false;
-    this.sole = this.unanswered === 0 ? ask : undefined;
-    ask.reply = deferred<unknown>();
-    this.asks.set(ask.name, ask);
-    this.activity += 1;
-    this.unanswered += 1;
+    const reply = this.asks.add(ask);
     if (record === undefined) this.begin(ask);
     else if (record.seq === undefined) this.goOn(ask, record);
     else if (record.optional) this.optional.push({ ask, record });
     this.schedulePump();
-    return ask.reply.promise;
+    return reply;
   }
 
   private begin(ask: Ask): void {
@@ -260,11 +235,11 @@ export class StepJournal implements ActiveExecution {
       const ask = this.asks.get(next.name);
       if (ask === undefined) return this.awaitTheUnasked();
       this.recorded.advance();
-      return this.deliver(() => this.deliverRecord(ask, next));
+      return this.deliver(() => this.outcomes.recorded(ask, next));
     }
     if (this.optional.length > 0) return this.seeAgain();
-    const fresh = this.fresh.shift();
-    if (fresh !== undefined) return this.deliver(fresh);
+    const delivery = this.outcomes.next();
+    if (delivery !== undefined) return this.deliver(delivery);
     const over = this.waits.takeDue(this.clock.now());
     if (over !== undefined) return this.waitOver(over);
     if (!this.ports.stopping()) this.bodies.start();
@@ -277,97 +252,22 @@ export class StepJournal implements ActiveExecution {
     this.schedulePump();
   }
 
-  private deliverRecord(ask: Ask, record: StepRecord): void {
-    if (record.status === 'failed')
-      this.answer(ask, (reply) => reply.reject(deserializeError(record.value as SerializedError)));
-    else
-      this.answer(ask, (reply) =>
-        reply.resolve(record.kind === 'step' ? decodeParsed(record.value) : undefined),
-      );
-  }
-
-  /** An earlier attempt saw it after an error that is forgotten. This attempt sees it in a place of its own, which a replay has
-   *  to keep: delivered whenever it was asked for, it overtook what this attempt had recorded. */
+  /** Those of an earlier attempt, in the order in which that one saw them. */
   private seeAgain(): void {
     const { ask, record } = this.optional.reduce((a, b) => (b.record.seq! < a.record.seq! ? b : a));
     this.optional = this.optional.filter((other) => other.ask !== ask);
-    this.outbox.push({
-      record: { ...recordOf(ask), status: record.status },
-      durable: false,
-      deliver: () => this.fresh.push(() => this.deliverRecord(ask, record)),
-    });
+    this.outcomes.again(ask, record);
     this.schedulePump();
-  }
-
-  private answer(ask: Ask, give: (reply: NonNullable<Ask['reply']>) => void): void {
-    ask.answered = true;
-    this.unanswered -= 1;
-    this.activity += 1;
-    give(ask.reply!);
   }
 
   private waitOver(ask: Ask): void {
-    if (ask.kind === 'step') {
-      this.bodies.add(ask);
-    } else {
-      this.outbox.push({
-        record: { name: ask.name, kind: ask.kind, status: 'completed', alone: true, tries: 0 },
-        durable: false,
-        deliver: () => this.fresh.push(() => this.answer(ask, (reply) => reply.resolve(undefined))),
-      });
-    }
+    if (ask.kind === 'step') this.bodies.add(ask);
+    else this.outcomes.awake(ask);
     this.schedulePump();
   }
 
-  private keepResult(ask: Ask, value: string, transaction?: StepTransaction): void {
-    this.outbox.push({
-      record: { ...recordOf(ask), status: 'completed', value },
-      durable: true,
-      commit: transaction && ((records) => this.commit(transaction, records)),
-      dropped: () => void transaction?.rollback(),
-      // decoded also on the first run: what a handler compares must be the same on a replay
-      deliver: () =>
-        this.fresh.push(() => this.answer(ask, (reply) => reply.resolve(decode(value)))),
-    });
-  }
-
-  private observeError(ask: Ask, stored: string, seen: Error): void {
-    this.outbox.push({
-      record: { ...recordOf(ask), status: 'failed', value: stored },
-      durable: false,
-      deliver: () => this.fresh.push(() => this.answer(ask, (reply) => reply.reject(seen))),
-    });
-  }
-
-  private async save(records: RecordWrite[]): Promise<void> {
-    try {
-      await this.ports.save(records);
-    } finally {
-      this.schedulePump();
-    }
-  }
-
-  private async commit(transaction: StepTransaction, records: RecordWrite[]): Promise<void> {
-    try {
-      await transaction.commit(records, () => this.state === 'open');
-    } finally {
-      this.schedulePump();
-    }
-  }
-
-  private writeFailed(error: unknown, entries: OutboxEntry[]): void {
-    if (this.state !== 'open') return;
-    if (error instanceof LeaseLostError) return this.lose();
-    for (const { record } of entries) {
-      const ask = this.asks.get(record.name);
-      if (ask === undefined || ask.answered) continue;
-      if (ask.transactional) this.bodies.failed(ask, error);
-      else this.fresh.push(() => this.answer(ask, (reply) => reply.reject(error)));
-    }
-  }
-
   private get busy(): boolean {
-    return this.bodies.inFlight > 0 || !this.outbox.idle || this.fresh.length > 0;
+    return this.bodies.inFlight > 0 || !this.outcomes.idle;
   }
 
   /** Nothing can be delivered or started now: may the activation be dropped? */
@@ -375,14 +275,14 @@ export class StepJournal implements ActiveExecution {
     if (this.bodies.inFlight > 0) return this.liveWaits();
     if (this.busy) return;
     if (this.bodies.first === undefined && this.waits.size === 0) return; // user code of its own is at work
-    const before = this.activity;
+    const before = this.asks.activity;
     // the handler may be about to ask for more: its microtasks are over, give it one macrotask
     afterMacrotask(() => {
       if (
         this.state !== 'open' ||
         this.suspending ||
         this.pumpScheduled ||
-        this.activity !== before ||
+        this.asks.activity !== before ||
         this.busy
       )
         return;
@@ -394,15 +294,7 @@ export class StepJournal implements ActiveExecution {
 
   /** While a body runs, waits go on beside it: they are stored and watched by a local timer. */
   private liveWaits(): void {
-    for (const ask of this.waits.unsaved()) {
-      ask.saved = true;
-      const record = {
-        ...recordOf(ask),
-        status: 'open' as const,
-        dueInMs: ask.due! - this.clock.now(),
-      };
-      this.outbox.push({ record, durable: true, deliver: () => undefined });
-    }
+    this.outcomes.store(this.waits.takeUnsaved(this.clock.now()));
     const due = this.waits.nextDue;
     if (due !== undefined)
       this.timer = this.clock.startTimer(due - this.clock.now(), () => this.schedulePump());
@@ -410,19 +302,14 @@ export class StepJournal implements ActiveExecution {
 
   private async suspend(): Promise<void> {
     this.suspending = true;
-    const now = this.clock.now();
-    const waits = this.waits
-      .all()
-      .map((ask) => ({ ...recordOf(ask), status: 'open' as const, dueInMs: ask.due! - now }));
-    let reply: SuspendReply;
-    try {
-      reply = await this.ports.suspend([...this.outbox.takeUnsaved(), ...waits]);
-    } catch {
-      reply = { type: 'lost' };
-    }
+    const reply = await this.ports.suspend([
+      ...this.outcomes.takeUnsaved(),
+      ...this.waits.records(this.clock.now()),
+    ]);
     this.suspending = false;
     if (this.state !== 'open') return;
     if (reply.type === 'lost') return this.lose();
+    if (reply.type === 'refused') return this.finish({ type: 'refused', error: reply.error });
     if (reply.type === 'parked') return this.finish({ type: 'suspended' });
     this.waits.decide(reply.names);
     this.schedulePump();
@@ -431,7 +318,7 @@ export class StepJournal implements ActiveExecution {
   /** A recorded outcome has not been asked for. A step that was renamed must block here, before its body runs again. */
   private awaitTheUnasked(): void {
     // with nothing asked for, user code of its own is at work; what is asked for may itself be recorded, further on
-    if (this.busy || this.unanswered === 0) return;
+    if (this.busy || this.asks.none) return;
     this.timer = this.clock.startTimer(DIVERGENCE_MS, () => {
       if (
         this.state !== 'open' ||
@@ -439,27 +326,12 @@ export class StepJournal implements ActiveExecution {
         this.asks.has(this.recorded.next.name)
       )
         return;
-      const found = [...this.asks.values()].find((ask) => !ask.answered);
-      this.finish({
-        type: 'diverged',
-        error: this.divergence(
-          found?.fingerprint === undefined
-            ? 'The handler waits without asking for what was recorded'
-            : 'The handler waits without asking for what was recorded. If an argument of a @Step has changed that is called side by side with others, give it a key',
-          this.recorded.remaining,
-          found,
-        ),
-      });
+      this.finish({ type: 'diverged', error: this.divergences.unasked(this.asks.pending()[0]) });
     });
   }
 
-  private diverge(reason: string, found: { name: string; kind: Ask['kind'] }): Promise<never> {
-    const record = this.recorded.get(found.name);
-    const expected = record === undefined ? this.recorded.remaining : [record];
-    this.finish({
-      type: 'diverged',
-      error: this.divergence(reason, expected, { name: found.name, kind: found.kind }),
-    });
+  private diverge(error: DivergenceError): Promise<never> {
+    this.finish({ type: 'diverged', error });
     return new Promise(() => undefined);
   }
 
@@ -473,14 +345,9 @@ export class StepJournal implements ActiveExecution {
   private close(state: State): void {
     this.state = state;
     this.clock.stopTimer(this.timer);
-    this.outbox.close();
+    this.outcomes.close();
     this.waits.clear();
     this.bodies.close();
-    this.fresh = [];
     this.optional = [];
   }
-}
-
-function recordOf({ name, kind, fingerprint, alone, tries }: Ask): Omit<RecordWrite, 'status'> {
-  return { name, kind, fingerprint, alone, tries };
 }

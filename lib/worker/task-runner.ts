@@ -79,21 +79,13 @@ export class TaskRunner {
           save: (records) =>
             this.completer.save({ id: execution.id, token: execution.token, records }),
           transaction: this.transactions && (() => this.transactions!.open(execution)),
-          suspend: async (records) => {
-            const reply = await this.completer.suspend({
-              id: execution.id,
-              token: execution.token,
-              records,
-            });
-            return reply.type === 'decided'
-              ? reply
-              : { type: reply.type === 'parked' ? 'parked' : 'lost' };
-          },
+          suspend: (records) =>
+            this.completer.suspend({ id: execution.id, token: execution.token, records }),
           stopping: this.stopping,
           interrupted: () => attempt.interrupted === 'shutdown',
           end: (end) => {
             if (end.type === 'lost') return attempt.lose(); // its handler still runs; it ends the attempt when it settles
-            leave(outcomeOf(end));
+            leave(this.dropped(attempt, end, policy));
           },
           lateCall: (call) => this.logs.lateCall(execution, call),
         },
@@ -163,17 +155,10 @@ export class TaskRunner {
     value: unknown,
     policy: RetryPolicy,
   ): Promise<Outcome> {
-    const unasked = await journal.handlerEnded();
+    const divergence = await journal.handlerEnded();
     if (attempt.interrupted === 'lost') return { type: 'lost' };
     if (attempt.timeout !== undefined) return this.judge(attempt, attempt.timeout, policy);
-    if (unasked.length > 0) {
-      return {
-        type: 'blocked',
-        error: serializeError(
-          journal.divergence('The handler ended without asking for what was recorded', unasked),
-        ),
-      };
-    }
+    if (divergence !== undefined) return { type: 'blocked', error: serializeError(divergence) };
     try {
       const parsed = await parseWith(task.returns, value);
       if (parsed.issues) throw new ResultInvalidError(task.name, parsed.issues);
@@ -196,14 +181,26 @@ export class TaskRunner {
     return this.judge(attempt, attempt.timeout ?? journal.original(error), policy);
   }
 
+  /** The journal has dropped the activation. */
+  private dropped(
+    attempt: Attempt,
+    end: Exclude<JournalEnd, { type: 'lost' }>,
+    policy: RetryPolicy,
+  ): Outcome {
+    switch (end.type) {
+      case 'diverged':
+        return { type: 'blocked', error: serializeError(end.error) };
+      case 'refused':
+        return this.judge(attempt, end.error, policy);
+      case 'suspended':
+      case 'released':
+        return { type: end.type };
+    }
+  }
+
   private judge({ execution }: Attempt, error: unknown, policy: RetryPolicy): Outcome {
     return judgeFailure(error, execution.failures + 1, policy);
   }
-}
-
-function outcomeOf(end: JournalEnd): Outcome {
-  if (end.type === 'diverged') return { type: 'blocked', error: serializeError(end.error) };
-  return { type: end.type };
 }
 
 interface ParsedPayload {

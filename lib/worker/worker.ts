@@ -1,6 +1,7 @@
 import { v4 as randomUuid } from 'uuid';
 import { afterMacrotask } from '../common/after-drain.js';
-import type { Clock, Timer } from '../common/clock.js';
+import { Alarm } from '../common/alarm.js';
+import type { Clock } from '../common/clock.js';
 import { deferred } from '../common/deferred.js';
 import type { TaskDefinition } from '../discovery/task-definition.js';
 import type { Outcome } from '../execution/outcome.js';
@@ -14,17 +15,9 @@ import type { Fence } from '../persistence/repositories/worker.repository.js';
 import { isItemFailure } from '../persistence/statement.js';
 import { Attempt } from './attempt.js';
 import type { Completer } from './completer.js';
+import { Slots, type ServedQueue, type SlotRequest } from './slots.js';
 import type { TaskRunner } from './task-runner.js';
 import type { WorkerLog } from './worker-log.js';
-
-/** A queue that this worker serves. */
-export interface ServedQueue {
-  queueId: number;
-  name: string;
-  /** Handlers of this queue that run at once in this process. */
-  concurrency: number;
-  tasks: Map<number, TaskDefinition>;
-}
 
 /** How long what must run alone waits for an idle process before a busy one takes it and empties itself. */
 const ALONE_PATIENCE_MS = 5_000;
@@ -39,9 +32,8 @@ const LONGEST_BACKOFF_MS = 5_000;
  *  heartbeat, by its timer for the next due time, or by a slot that became free. */
 export class Worker {
   private workerId?: number;
-  private queues: ServedQueue[] = [];
+  private readonly slots = new Slots();
   private readonly attempts = new Map<string, Attempt>();
-  private readonly running = new Map<number, number>();
   private readonly claimsInFlight = new Set<string>();
   private lone?: Attempt;
   private claiming = false;
@@ -49,8 +41,7 @@ export class Worker {
   private offers = false;
   private held = true;
   private backoffMs = 0;
-  private dueTimer?: Timer;
-  private dueAt = Infinity;
+  private readonly alarm: Alarm;
   /** The last claim left something behind, for want of slots: the next free one is worth a claim. */
   private starved = false;
   private idleWaiters: (() => void)[] = [];
@@ -62,23 +53,24 @@ export class Worker {
     private readonly completer: Completer,
     private readonly log: WorkerLog,
     private readonly clock: Clock,
-  ) {}
+  ) {
+    this.alarm = new Alarm(clock, () => this.wake());
+  }
 
   start(workerId: number, queues: ServedQueue[]): void {
     this.workerId = workerId;
-    this.queues = queues;
+    this.slots.serve(queues);
     this.wake();
   }
 
   stopClaiming(): void {
     this.workerId = undefined;
-    this.clock.stopTimer(this.dueTimer);
-    this.dueAt = Infinity;
+    this.alarm.clear();
     for (const attempt of this.attempts.values()) attempt.nudge();
   }
 
   get taskIds(): number[] {
-    return this.queues.flatMap((queue) => [...queue.tasks.keys()]);
+    return this.slots.taskIds;
   }
 
   /** What is really running, for the database to compare. */
@@ -113,14 +105,7 @@ export class Worker {
   wakeIn(ms: number): void {
     if (this.workerId === undefined) return;
     if (ms <= 0) return this.wake();
-    const at = this.clock.now() + ms;
-    if (at >= this.dueAt) return;
-    this.clock.stopTimer(this.dueTimer);
-    this.dueAt = at;
-    this.dueTimer = this.clock.startTimer(ms, () => {
-      this.dueAt = Infinity;
-      this.wake();
-    });
+    this.alarm.set(ms);
   }
 
   /** Whether the lease is renewed in time, by code that is not too old for the schema. While it is not, nothing new is claimed. */
@@ -171,8 +156,8 @@ export class Worker {
   private async claimOnce(workerId: number): Promise<void> {
     // something that runs alone waits for the process to empty: nothing else may come in
     if (this.lone !== undefined || !this.held) return;
-    const requests = this.freeSlots();
-    this.starved = requests.length < this.queues.length;
+    const requests = this.slots.free();
+    this.starved = this.slots.areShort(requests, []);
     if (requests.length === 0) return;
     const token = randomUuid();
     const { offers } = this;
@@ -212,26 +197,8 @@ export class Worker {
     }
   }
 
-  private freeSlots(): { queueId: number; slots: number; taskIds: number[] }[] {
-    return this.queues
-      .map((queue) => ({
-        queueId: queue.queueId,
-        slots: queue.concurrency - (this.running.get(queue.queueId) ?? 0),
-        taskIds: [...queue.tasks.keys()],
-      }))
-      .filter(({ slots, taskIds }) => slots > 0 && taskIds.length > 0);
-  }
-
-  private planNext(
-    { executions, dueInMs }: ClaimReply,
-    requests: { queueId: number; slots: number }[],
-  ): void {
-    const came = new Map<number, number>();
-    for (const { taskId } of executions) {
-      const { queueId } = this.queues.find(({ tasks }) => tasks.has(taskId))!;
-      came.set(queueId, (came.get(queueId) ?? 0) + 1);
-    }
-    if (requests.some(({ queueId, slots }) => came.get(queueId) === slots)) this.starved = true;
+  private planNext({ executions, dueInMs }: ClaimReply, requests: SlotRequest[]): void {
+    if (this.slots.areShort(requests, executions)) this.starved = true;
     if (dueInMs === undefined || this.lone !== undefined) return;
     // nothing came although something is due: another worker has it in hand, or it must run alone and we are busy
     if (executions.length === 0 && dueInMs <= 0) this.wakeIn(CONTENDED_PAUSE_MS);
@@ -245,14 +212,14 @@ export class Worker {
   }
 
   private begin({ taskId, ...row }: ClaimRow): void {
-    const queue = this.queues.find(({ tasks }) => tasks.has(taskId))!;
+    const queue = this.slots.queueOf(taskId);
     const task = queue.tasks.get(taskId)!;
     const attempt = new Attempt(
       { ...row, task: { id: taskId, name: task.name, queue: queue.name } },
       { owner: { executionId: row.id, taskName: task.name } },
     );
     this.attempts.set(`${row.id} ${row.token}`, attempt);
-    this.running.set(queue.queueId, (this.running.get(queue.queueId) ?? 0) + 1);
+    this.slots.take(queue);
     if (row.alone) this.lone = attempt;
     void this.carryOut(attempt, task)
       .catch((error: unknown) => this.log.settleFailed(attempt.execution, error))
@@ -301,7 +268,7 @@ export class Worker {
   private finished(attempt: Attempt, queue: ServedQueue): void {
     const { id, token } = attempt.execution;
     this.attempts.delete(`${id} ${token}`);
-    this.running.set(queue.queueId, this.running.get(queue.queueId)! - 1);
+    this.slots.giveBack(queue);
     if (this.lone === attempt) {
       this.lone = undefined;
       this.starved = true;

@@ -56,8 +56,8 @@ export const mutants: Mutant[] = [
     tests: ['test/e2e/optional-records.spec.ts'],
   },
   {
-    guard: 'step-journal: alone is what nothing was asked beside until its outcome',
-    file: 'lib/worker/step-journal.ts',
+    guard: 'asks: alone is what nothing was asked beside until its outcome',
+    file: 'lib/worker/asks.ts',
     code: 'if (this.unanswered > 0 && this.sole !== undefined) this.sole.alone = false;',
     without: '',
     tests: ['test/e2e/optional-records.spec.ts'],
@@ -156,8 +156,8 @@ export const mutants: Mutant[] = [
   {
     guard: 'self-fencing: handlers are told before the lease ends',
     file: 'lib/orchestrator/heartbeat.ts',
-    code: 'this.worker.leaseHeld = false;\n      this.worker.loseAll();',
-    without: 'this.worker.leaseHeld = false;',
+    code: 'this.worker.mayClaim = false;\n      this.worker.loseAll();',
+    without: 'this.worker.mayClaim = false;',
     tests: ['test/e2e/lease.spec.ts'],
   },
   {

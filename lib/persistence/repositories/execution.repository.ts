@@ -75,7 +75,7 @@ export interface SuspendItem {
 
 /** `decided`: it goes on running, these waits are over. */
 export type SuspendReport =
-  { type: 'parked' | 'lost' | 'busy' } | { type: 'decided'; names: string[] };
+  { type: 'parked' } | { type: 'lost' } | { type: 'busy' } | { type: 'decided'; names: string[] };
 
 interface ClaimedRow {
   kind: number;

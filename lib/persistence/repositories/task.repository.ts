@@ -12,7 +12,7 @@ export interface TaskIds {
   queueId: number;
 }
 
-export interface TaskSettings {
+export interface StoredSettings {
   taskId: number;
   priority: number;
   /** undefined: never ended by losses. */
@@ -57,7 +57,7 @@ export class TaskRepository {
     this.known.clear();
   }
 
-  async register(settings: TaskSettings[], patienceMs: number): Promise<void> {
+  async register(settings: StoredSettings[], patienceMs: number): Promise<void> {
     await this.database.statement.persist(
       registerTasks.call(this.database.schema),
       [

@@ -1,7 +1,8 @@
-import type { Ask } from './ask.js';
+import type { RecordWrite } from '../execution/step-record.js';
+import { recordOf, type Ask } from './ask.js';
 
 /** The waits that the handler is asking for, and steps between two tries. */
-export class WaitList {
+export class Waits {
   private asks: Ask[] = [];
 
   get size(): number {
@@ -12,12 +13,16 @@ export class WaitList {
     return this.asks.length === 0 ? undefined : Math.min(...this.asks.map((ask) => ask.due!));
   }
 
-  all(): Ask[] {
-    return [...this.asks];
+  /** The records of all. */
+  records(now: number): RecordWrite[] {
+    return this.asks.map((ask) => openRecord(ask, now));
   }
 
-  unsaved(): Ask[] {
-    return this.asks.filter((ask) => !ask.saved);
+  /** The records of those that are not stored yet, and are from now on. */
+  takeUnsaved(now: number): RecordWrite[] {
+    const unsaved = this.asks.filter((ask) => !ask.saved);
+    for (const ask of unsaved) ask.saved = true;
+    return unsaved.map((ask) => openRecord(ask, now));
   }
 
   add(ask: Ask): void {
@@ -43,4 +48,8 @@ export class WaitList {
   clear(): void {
     this.asks = [];
   }
+}
+
+function openRecord(ask: Ask, now: number): RecordWrite {
+  return { ...recordOf(ask), status: 'open', dueInMs: ask.due! - now };
 }

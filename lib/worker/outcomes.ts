@@ -1,0 +1,141 @@
+import { LeaseLostError } from '../errors/lease-lost.error.js';
+import { decode, decodeParsed } from '../execution/codec.js';
+import { deserializeError, type SerializedError } from '../execution/serialized-error.js';
+import type { RecordWrite, StepRecord } from '../execution/step-record.js';
+import type { StepTransaction } from '../persistence/step-transaction.js';
+import { recordOf, type Ask } from './ask.js';
+import type { Asks } from './asks.js';
+import { Outbox, type OutboxEntry } from './outbox.js';
+
+/** What becomes of outcomes that are to be stored. */
+export interface OutcomePorts {
+  /** Rejects with LeaseLostError, or with what the database refused the content for. */
+  save(records: RecordWrite[]): Promise<void>;
+  /** Whether to go on looking for a COMMIT without an answer. */
+  goOn(): boolean;
+  lost(): void;
+  /** What a transactional body wrote could not be committed. */
+  uncommitted(ask: Ask, error: unknown): void;
+  /** Something can be delivered, or a write is over. */
+  changed(): void;
+}
+
+/** Outcomes on their way to the handler: each gets its place and is stored, and is then ready to be delivered, one by one. */
+export class Outcomes {
+  private readonly outbox: Outbox;
+  private ready: (() => void)[] = [];
+
+  constructor(
+    private readonly asks: Asks,
+    private readonly ports: OutcomePorts,
+    nextSeq: number,
+    /** What to store with the first write. */
+    unsaved: RecordWrite[],
+  ) {
+    this.outbox = new Outbox(
+      nextSeq,
+      unsaved,
+      (records) => this.written(ports.save(records)),
+      (error, entries) => this.writeFailed(error, entries),
+    );
+  }
+
+  /** Whether nothing is on its way. */
+  get idle(): boolean {
+    return this.outbox.idle && this.ready.length === 0;
+  }
+
+  /** Gives the next one to the handler when it is called. */
+  next(): (() => void) | undefined {
+    return this.ready.shift();
+  }
+
+  /** What a body returned.
+   *  @param value JSON text
+   *  @param transaction what it wrote, to be committed with the record */
+  result(ask: Ask, value: string, transaction?: StepTransaction): void {
+    this.outbox.push({
+      record: { ...recordOf(ask), status: 'completed', value },
+      durable: true,
+      commit:
+        transaction &&
+        ((records) => this.written(transaction.commit(records, () => this.ports.goOn()))),
+      dropped: () => void transaction?.rollback(),
+      // decoded also on the first run: what a handler compares must be the same on a replay
+      deliver: () => this.ready.push(() => this.asks.resolve(ask, decode(value))),
+    });
+  }
+
+  /** What a body threw.
+   *  @param stored JSON text
+   *  @param seen as the handler gets it */
+  error(ask: Ask, stored: string, seen: Error): void {
+    this.observe({ ...recordOf(ask), status: 'failed', value: stored }, () =>
+      this.asks.reject(ask, seen),
+    );
+  }
+
+  /** The time of a sleep has come. */
+  awake(ask: Ask): void {
+    const { name, kind } = ask;
+    this.observe({ name, kind, status: 'completed', alone: true, tries: 0 }, () =>
+      this.asks.resolve(ask, undefined),
+    );
+  }
+
+  /** An earlier attempt saw it after an error that is forgotten. This attempt sees it in a place of its own, which a replay has
+   *  to keep: delivered whenever it was asked for, it overtook what this attempt had recorded. */
+  again(ask: Ask, record: StepRecord): void {
+    this.observe({ ...recordOf(ask), status: record.status }, () => this.recorded(ask, record));
+  }
+
+  /** Gives what was recorded to the handler, now. */
+  recorded(ask: Ask, { status, kind, value }: StepRecord): void {
+    if (status === 'failed') this.asks.reject(ask, deserializeError(value as SerializedError));
+    else this.asks.resolve(ask, kind === 'step' ? decodeParsed(value) : undefined);
+  }
+
+  /** Stores waits that go on beside a running body. */
+  store(waits: RecordWrite[]): void {
+    for (const record of waits)
+      this.outbox.push({ record, durable: true, deliver: () => undefined });
+  }
+
+  /** For a statement that stores them itself. */
+  takeUnsaved(): RecordWrite[] {
+    return this.outbox.takeUnsaved();
+  }
+
+  /** Resolves when no write is in flight. */
+  quiet(): Promise<void> {
+    return this.outbox.quiet();
+  }
+
+  /** Nothing more is written or delivered. */
+  close(): void {
+    this.outbox.close();
+    this.ready = [];
+  }
+
+  private observe(record: RecordWrite, deliver: () => void): void {
+    this.outbox.push({ record, durable: false, deliver: () => this.ready.push(deliver) });
+  }
+
+  private async written(write: Promise<void>): Promise<void> {
+    try {
+      await write;
+    } finally {
+      this.ports.changed();
+    }
+  }
+
+  private writeFailed(error: unknown, entries: OutboxEntry[]): void {
+    if (error instanceof LeaseLostError) return this.ports.lost();
+    for (const { record } of entries) {
+      const ask = this.asks.get(record.name);
+      if (ask === undefined || ask.answered) continue;
+      if (ask.transactional) this.ports.uncommitted(ask, error);
+      else this.ready.push(() => this.asks.reject(ask, error));
+    }
+  }
+}
