@@ -81,6 +81,10 @@ export class Orchestrator
   private goodbyeBy = Infinity;
   private startedSignal = deferred<void>();
   private stoppedSignal = deferred<void>();
+  /** Between a start and the next stop. */
+  private up = false;
+  /** How often somebody else than drain() has asked for a start. */
+  private starts = 0;
 
   /** @internal */
   constructor(
@@ -163,12 +167,18 @@ export class Orchestrator
   /** Starts claiming. A client, or an app without tasks, has nothing to claim and starts nothing. Started already: does nothing.
    *  @throws DatabaseUnavailableError, ConductorStoppedError once the app is being closed */
   async start(): Promise<void> {
+    this.starts += 1;
+    await this.open();
+  }
+
+  private async open(): Promise<void> {
     if (this.closing) throw new ConductorStoppedError('Orchestrator.start');
     this.wanted = true;
     await this.inTurn(async () => {
       try {
         if (this.hasTasks) await this.begin();
-        this.stoppedSignal = deferred();
+        if (!this.up) this.stoppedSignal = deferred();
+        this.up = true;
         this.startedSignal.resolve();
       } catch (error) {
         this.wanted = false;
@@ -188,18 +198,20 @@ export class Orchestrator
       await this.crew?.stop(this.options.shutdown);
       this.crew = undefined;
       this.stopping = false;
-      this.startedSignal = deferred();
+      if (this.up) this.startedSignal = deferred();
+      this.up = false;
       this.stoppedSignal.resolve();
     });
   }
 
   /** Runs until nothing of this app's tasks runs or could run now, retries and chains included, then resolves; what waits
    *  for a later time does not count. Starts the worker for as long as it takes if it was not running. Ends early if the
-   *  worker is stopped meanwhile.
+   *  worker is stopped meanwhile. Not for handlers: it would wait for itself.
    *  @throws as `start` */
   async drain(): Promise<void> {
     const wasRunning = this.wanted;
-    await this.start();
+    const { starts } = this;
+    await this.open();
     const crew = this.crew;
     if (crew === undefined) return;
     const goesOn = () => this.crew === crew && !this.stopping;
@@ -210,8 +222,9 @@ export class Orchestrator
       }
     } catch (error) {
       throw this.database.visible(error, 'drain');
+    } finally {
+      if (!wasRunning && starts === this.starts) await this.stop();
     }
-    if (!wasRunning) await this.stop();
   }
 
   private inTurn(act: () => Promise<void>): Promise<void> {

@@ -1,3 +1,4 @@
+import type { Pool } from 'pg';
 import { DataSource, type DataSourceOptions } from 'typeorm';
 import { DeadlineClient } from './deadline-client.js';
 
@@ -101,6 +102,11 @@ export function describeTarget(target: ConnectionTarget): string {
     }
   }
   return `${options.host ?? 'localhost'}:${options.port ?? 5432}/${options.database ?? ''}`;
+}
+
+/** TypeORM's driver keeps the pool under this name; the one place that knows it. */
+export function poolOf(source: DataSource): Pool {
+  return (source.driver as unknown as { master: Pool }).master;
 }
 
 /** What @nestjs/typeorm provides an app's DataSource under: the default one under its class, others under `<name>DataSource`. */

@@ -5,7 +5,7 @@ import { ConductorError } from '../errors/conductor.error.js';
 import { ConductorStoppedError } from '../errors/conductor-stopped.error.js';
 import { DatabaseUnavailableError } from '../errors/database-unavailable.error.js';
 import { SchemaVersionError } from '../errors/schema-version.error.js';
-import { dataSourceOptions, describeTarget, type ConnectionTarget } from './connection.js';
+import { dataSourceOptions, describeTarget, poolOf, type ConnectionTarget } from './connection.js';
 import { DeadlineClient, type DeadlineConfig } from './deadline-client.js';
 import { classify, withoutValues } from './database-error.js';
 import { ExecutionEntity } from './entities/execution.entity.js';
@@ -206,8 +206,7 @@ export class Database {
     return this.source;
   }
 
-  /** TypeORM's driver keeps the pool under this name; the one place that knows it. */
   private pool(): Pool {
-    return (this.opened().driver as unknown as { master: Pool }).master;
+    return poolOf(this.opened());
   }
 }

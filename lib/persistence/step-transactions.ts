@@ -1,6 +1,8 @@
+import type { PoolClient } from 'pg';
 import type { DataSource } from 'typeorm';
 import type { Clock } from '../common/clock.js';
 import { OtherDatabaseError } from '../errors/other-database.error.js';
+import { poolOf } from './connection.js';
 import type { Database } from './database.js';
 import { codeOf } from './database-error.js';
 import { InstallationEntity } from './entities/installation.entity.js';
@@ -25,6 +27,14 @@ export class StepTransactions {
     const [own] = await this.database.repository(InstallationEntity).find();
     if (seen?.id !== own?.id) throw this.refusal('other');
     if (!seen.allowed) throw this.refusal('refused');
+    this.guard();
+  }
+
+  /** A server that ends a new connection at once may say so in the same packet that completes it: before TypeORM listens, so that its
+   *  error would end the process. Steps make connections just when the database comes back. */
+  private guard(): void {
+    const pool = poolOf(this.source);
+    if (!pool.listeners('connect').includes(listenForErrors)) pool.on('connect', listenForErrors);
   }
 
   open(fence: { id: string; token: string }): StepTransaction {
@@ -53,4 +63,9 @@ export class StepTransactions {
   private refusal(reason: OtherDatabaseError['reason']): OtherDatabaseError {
     return new OtherDatabaseError(reason, this.name, this.database.schema);
   }
+}
+
+/** Pool and TypeORM have listeners of their own, which act on it. */
+function listenForErrors(client: PoolClient): void {
+  client.on('error', () => undefined);
 }

@@ -1,6 +1,6 @@
 import type { ClaimedExecution } from '../execution/claimed-execution.js';
 import type { ExecutionCell } from '../execution/current-execution.js';
-import type { AttemptTimeoutError } from '../errors/attempt-timeout.error.js';
+import { AttemptTimeoutError } from '../errors/attempt-timeout.error.js';
 import type { DeadlineExceededError } from '../errors/deadline-exceeded.error.js';
 import { LeaseLostError } from '../errors/lease-lost.error.js';
 import type { StepJournal } from './step-journal.js';
@@ -42,7 +42,8 @@ export class Attempt {
     this.interrupted = 'timeout';
     this.timeout = error;
     this.abort(error);
-    this.journal?.refuse(error);
+    if (error instanceof AttemptTimeoutError) this.journal?.expire(error);
+    else this.journal?.refuse(error);
   }
 
   /** Somebody else may be running this execution now, or soon may be. */

@@ -7,6 +7,7 @@ import { currentExecution, type ExecutionOwner } from '../execution/current-exec
 import { delayBeforeRetry } from '../execution/judge.js';
 import { retryPolicy } from '../execution/retry-policy.js';
 import { deserializeError, serializeError } from '../execution/serialized-error.js';
+import { FIRST_PAUSE_MS, LONGEST_PAUSE_MS } from '../persistence/statement.js';
 import { transactionLost, type StepTransaction } from '../persistence/step-transaction.js';
 import type { Ask } from './ask.js';
 
@@ -158,7 +159,8 @@ export class StepBodies {
     if (this.closed) return;
     this.clock.reach?.('after-failed-body');
     if (this.ports.interrupted()) return this.add(ask); // begun again where it goes on
-    if (error === transactionLost && this.mayRunAgain(ask)) return this.add(ask);
+    if (error === transactionLost && this.mayRunAgain(ask))
+      return this.tryAgain(ask, this.pauseAfterLoss(ask));
     this.anyFailed = true;
     ask.tries += 1;
     const policy = retryPolicy(ask.options?.retry, { maxAttempts: 1 }, this.clock.random);
@@ -174,6 +176,12 @@ export class StepBodies {
   private mayRunAgain(ask: Ask): boolean {
     ask.losses = (ask.losses ?? 0) + 1;
     return ask.losses <= MAX_LOST_TRANSACTIONS;
+  }
+
+  /** A pool may have more connections that are lost without its knowing. */
+  private pauseAfterLoss({ losses = 1 }: Ask): number {
+    const pause = Math.min(FIRST_PAUSE_MS * 2 ** (losses - 1), LONGEST_PAUSE_MS);
+    return pause * (0.5 + this.clock.random() / 2);
   }
 
   private tryAgain(ask: Ask, delay: number): void {

@@ -171,6 +171,13 @@ export class StepJournal implements ActiveExecution {
     }
   }
 
+  /** The attempt's time is over. A handler that waits without asking for what was recorded would never have ended: that it no longer fits
+   *  is why, and trying again would not help. */
+  expire(error: Error): void {
+    if (this.state !== 'open' || !this.awaitsTheUnasked) return this.refuse(error);
+    void this.diverge(this.divergences.unasked(this.asks.pending()[0]));
+  }
+
   /** The worker is shutting down: look whether this activation stands at a step boundary. */
   nudge(): void {
     this.schedulePump();
@@ -317,17 +324,17 @@ export class StepJournal implements ActiveExecution {
 
   /** A recorded outcome has not been asked for. A step that was renamed must block here, before its body runs again. */
   private awaitTheUnasked(): void {
-    // with nothing asked for, user code of its own is at work; what is asked for may itself be recorded, further on
-    if (this.busy || this.asks.none) return;
+    if (!this.awaitsTheUnasked) return;
     this.timer = this.clock.startTimer(DIVERGENCE_MS, () => {
-      if (
-        this.state !== 'open' ||
-        this.recorded.next === undefined ||
-        this.asks.has(this.recorded.next.name)
-      )
-        return;
-      this.finish({ type: 'diverged', error: this.divergences.unasked(this.asks.pending()[0]) });
+      if (this.state !== 'open' || !this.awaitsTheUnasked) return;
+      void this.diverge(this.divergences.unasked(this.asks.pending()[0]));
     });
+  }
+
+  private get awaitsTheUnasked(): boolean {
+    const { next } = this.recorded;
+    // with nothing asked for, user code of its own is at work; what is asked for may itself be recorded, further on
+    return next !== undefined && !this.asks.has(next.name) && !this.busy && !this.asks.none;
   }
 
   private diverge(error: DivergenceError): Promise<never> {

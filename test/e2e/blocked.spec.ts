@@ -51,6 +51,27 @@ describe('an execution whose code has changed', () => {
     expect(charged).toEqual(['charge']);
   });
 
+  it('S9 is blocked also where the task’s timeout comes before it is sure: no attempt is charged', async () => {
+    let steps = ['a', 'b'];
+    @Injectable()
+    class Tasks {
+      @Task('deployed', { timeout: '1s', retry: { maxAttempts: 1 } })
+      async handle(_event: unknown, ctx: TaskContext) {
+        for (const name of steps) await ctx.step(name, () => name);
+        await ctx.sleep('wait', 200);
+        return steps.join('');
+      }
+    }
+    const app = await start({ providers: [Tasks] });
+    const id = await suspendedIn(app);
+    steps = ['b'];
+    const { attempt } = await blockedIn(app, id);
+    expect(attempt).toBe(1);
+    steps = ['a', 'b'];
+    await app.conductor.resume(id);
+    await expect(result(app, id)).resolves.toBe('ab');
+  });
+
   it('S9 with steps reordered in sequence, or removed, is blocked; resume offers it to the same worker after a mending', async () => {
     const bodies: string[] = [];
     let steps = ['a', 'b'];

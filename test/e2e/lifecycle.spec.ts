@@ -193,6 +193,31 @@ describe('the orchestrator', () => {
     expect(left()).toEqual([]);
   });
 
+  it('O1 keeps to what was asked for: drain() leaves a worker running that was started meanwhile; started and stopped resolve', async () => {
+    const gate = new Gate();
+    @Injectable()
+    class Tasks {
+      @Task('gated')
+      async gated() {
+        await gate.pass();
+      }
+    }
+    const { conductor, orchestrator } = await start({ providers: [Tasks], autoStart: false });
+    const { started } = orchestrator;
+    await orchestrator.stop();
+    await conductor.invoke({ name: 'gated' });
+    const drained = orchestrator.drain();
+    await gate.reached;
+    await started;
+    const { stopped } = orchestrator;
+    await orchestrator.start();
+    gate.open();
+    await drained;
+    expect(orchestrator.info.isRunning).toBe(true);
+    await orchestrator.stop();
+    await stopped;
+  });
+
   it('K5 aborts the signal at the soft deadline, and gives the attempt back when the handler obeys', async () => {
     let reason: unknown;
     const reached = new Gate();
