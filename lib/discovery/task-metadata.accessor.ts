@@ -33,8 +33,12 @@ export class TaskMetadataAccessor {
     return this.reflector.get<StepMetadata | undefined>(STEP_METADATA, method);
   }
 
+  /** Of the method itself, and not of one that it overrides. */
   hasTransactionParameter(prototype: object, method: string): boolean {
-    return Reflect.hasMetadata(TX_METADATA, prototype, method);
+    let declaring: object | null = prototype;
+    while (declaring !== null && !Object.hasOwn(declaring, method))
+      declaring = Object.getPrototypeOf(declaring) as object | null;
+    return declaring !== null && Reflect.hasOwnMetadata(TX_METADATA, declaring, method);
   }
 
   /** Names of the decorators that have put guards, interceptors or filters on a method, or on a class or what it extends. */

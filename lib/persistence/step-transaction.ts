@@ -1,6 +1,12 @@
 import { v4 as randomUuid } from 'uuid';
 import type { Client } from 'pg';
-import type { DataSource, EntityManager, QueryRunner } from 'typeorm';
+import {
+  QueryFailedError,
+  TypeORMError,
+  type DataSource,
+  type EntityManager,
+  type QueryRunner,
+} from 'typeorm';
 import { sleep, type Clock } from '../common/clock.js';
 import { InvalidStepError } from '../errors/invalid-step.error.js';
 import { LeaseLostError } from '../errors/lease-lost.error.js';
@@ -10,6 +16,7 @@ import type { Database } from './database.js';
 import { classify, codeOf } from './database-error.js';
 import { destroySocket, QUERY_DEADLINE_MS } from './deadline-client.js';
 import { recordColumns } from './repositories/record-columns.js';
+import { sealAfterRollback } from './seal.js';
 import { FIRST_PAUSE_MS, LONGEST_PAUSE_MS } from './statement.js';
 import {
   beginStep,
@@ -32,7 +39,9 @@ export class StepTransaction {
   private client?: Client;
   private began?: Promise<EntityManager>;
   private over = false;
+  private lost = false;
   private lostBy?: string;
+  private unseal?: () => void;
 
   constructor(
     private readonly source: DataSource,
@@ -52,18 +61,24 @@ export class StepTransaction {
    *  @throws LeaseLostError, transactionLost, or what Postgres refused it for; nothing was applied then */
   async commit(records: RecordWrite[], goOn: () => boolean): Promise<void> {
     const { name } = records.at(-1)!;
+    let sent = false;
     try {
+      if (this.releasedByBody) throw ended(name);
       await this.record(records);
       this.clock.reach?.('before-commit-sent');
+      sent = true;
       await this.answered(this.runner!.commitTransaction());
+      // TypeORM only releases a savepoint then
+      if (this.runner!.isTransactionActive) throw unended(name);
       this.clock.reach?.('after-commit-reply');
     } catch (error) {
+      // it has committed, and a subscriber of the app's threw after that
+      if (sent && !this.runner!.isTransactionActive) return await this.release();
       const failure = await this.failed(
         codeOf(error) === TRANSACTION_ENDED ? ended(name) : error,
         name,
       );
       if (failure !== transactionLost) throw failure;
-      // or it has committed, and a subscriber of the app's threw after that
       if (!(await this.committed(name, goOn))) throw failure;
       return;
     }
@@ -85,11 +100,16 @@ export class StepTransaction {
   async rollback(): Promise<boolean> {
     this.over = true;
     await this.began?.catch(() => undefined);
+    if (this.client === undefined) return false;
     try {
-      await this.answered(this.runner!.rollbackTransaction());
+      if (this.releasedByBody) {
+        await this.cut('A step has released its connection in the middle of its transaction');
+        return true;
+      }
+      await this.answered(this.takeBack());
       return true;
     } catch {
-      if (this.client !== undefined) destroySocket(this.client, 'The transaction was given up');
+      await this.cut('The transaction was given up');
       return false;
     } finally {
       await this.release();
@@ -101,9 +121,14 @@ export class StepTransaction {
       try {
         return await this.startOnce();
       } catch (error) {
+        const isTransient =
+          this.isOfConnection(error) && ['retry', 'ambiguous'].includes(classify(error));
+        // its transaction may be open
+        if (this.client !== undefined) await this.cut('The transaction could not be begun');
         await this.release();
         this.client = undefined;
-        const isTransient = ['retry', 'ambiguous'].includes(classify(error));
+        this.lost = false;
+        this.lostBy = undefined;
         if (!isTransient || this.over || !goOn()) throw error;
         await sleep(this.clock, pause * (0.5 + this.clock.random() / 2));
       }
@@ -124,11 +149,41 @@ export class StepTransaction {
     return runner.manager;
   }
 
+  /** An error without a code may also be a subscriber's of the app, or say that the DataSource is closed: waiting does not help. */
+  private isOfConnection(error: unknown): boolean {
+    return this.client === undefined
+      ? !(error instanceof TypeORMError)
+      : error instanceof QueryFailedError;
+  }
+
+  /** Everything, whatever savepoints are open. A branch of the body may still be at work, and a subscriber of the app's may throw. */
+  private async takeBack(): Promise<void> {
+    const runner = this.runner!;
+    const client = this.client!;
+    this.unseal = sealAfterRollback(client);
+    (runner as unknown as { transactionDepth: number }).transactionDepth = 1;
+    await runner.rollbackTransaction().catch(() => client.query('ROLLBACK'));
+  }
+
+  /** Ends its connection, and waits until its pool knows: it would be given to somebody else. */
+  private async cut(reason: string): Promise<void> {
+    if (this.lost) return;
+    const noted = new Promise((resolve) => this.client!.once('error', resolve));
+    destroySocket(this.client!, reason);
+    await noted;
+  }
+
+  private get releasedByBody(): boolean {
+    return this.runner!.isReleased && !this.lost;
+  }
+
   private readonly noteLoss = (error: unknown): void => {
+    this.lost = true;
     this.lostBy ??= codeOf(error);
   };
 
   private async release(): Promise<void> {
+    this.unseal?.(); // at once with the release, which refuses the body from then on
     await this.runner?.release();
     this.client?.removeListener('error', this.noteLoss);
   }
@@ -137,11 +192,12 @@ export class StepTransaction {
     const item = { ...this.fence, records };
     for (;;) {
       this.clock.reach?.('before-record_step-sent');
-      const rows = await this.answered(
-        this.runner!.query(recordStep.call(this.database.schema), [
-          this.mark,
-          ...recordColumns([item]),
-        ]) as Promise<{ ordinal: number; report: number }[]>,
+      // past TypeORM, whose logger, subscribers and errors would get the step's result
+      const { rows } = await this.answered(
+        this.client!.query<{ ordinal: number; report: number }>(
+          recordStep.call(this.database.schema),
+          [this.mark, ...recordColumns([item])],
+        ),
       );
       this.clock.reach?.('after-record_step-reply');
       const own = rows.find(({ ordinal }) => ordinal === records.length);
@@ -177,7 +233,13 @@ export class StepTransaction {
 
 function ended(step: string): InvalidStepError {
   return new InvalidStepError(`transactional step "${step}"`, [
-    'its body has ended the transaction that it was given, so nothing could be recorded with it: leave COMMIT and ROLLBACK to the engine',
+    'its body has ended the transaction that it was given, so nothing could be recorded with it: leave COMMIT, ROLLBACK and release() to the engine',
+  ]);
+}
+
+function unended(step: string): InvalidStepError {
+  return new InvalidStepError(`transactional step "${step}"`, [
+    'its body has returned while a transaction within its own was open, so nothing could be committed: await every em.transaction',
   ]);
 }
 
