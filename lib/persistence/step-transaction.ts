@@ -159,10 +159,9 @@ export class StepTransaction {
   /** Everything, whatever savepoints are open. A branch of the body may still be at work, and a subscriber of the app's may throw. */
   private async takeBack(): Promise<void> {
     const runner = this.runner!;
-    const client = this.client!;
-    this.unseal = sealAfterRollback(client);
+    this.unseal = sealAfterRollback(this.client!);
     (runner as unknown as { transactionDepth: number }).transactionDepth = 1;
-    await runner.rollbackTransaction().catch(() => client.query('ROLLBACK'));
+    await runner.rollbackTransaction().catch(() => runner.query('ROLLBACK'));
   }
 
   /** Ends its connection, and waits until its pool knows: it would be given to somebody else. */
@@ -192,12 +191,11 @@ export class StepTransaction {
     const item = { ...this.fence, records };
     for (;;) {
       this.clock.reach?.('before-record_step-sent');
-      // past TypeORM, whose logger, subscribers and errors would get the step's result
-      const { rows } = await this.answered(
-        this.client!.query<{ ordinal: number; report: number }>(
-          recordStep.call(this.database.schema),
-          [this.mark, ...recordColumns([item])],
-        ),
+      const rows = await this.answered(
+        this.runner!.query(recordStep.call(this.database.schema), [
+          this.mark,
+          ...recordColumns([item]),
+        ]) as Promise<{ ordinal: number; report: number }[]>,
       );
       this.clock.reach?.('after-record_step-reply');
       const own = rows.find(({ ordinal }) => ordinal === records.length);

@@ -33,7 +33,8 @@ async function run(
   const { conductor } = await apps.start({
     providers: [Tasks],
     modules: [TypeOrmModule.forRoot({ type: 'postgres', url: apps.database.url, subscribers })],
-    transactions: { dataSource: 'default' },
+    // Postgres shall not tidy up for us
+    transactions: { dataSource: 'default', idleTimeout: '1h' },
   });
   const error = await conductor.invokeAndWait({ name: 'pay' }, 0, { timeout: '10s' }).then(
     () => undefined,
