@@ -32,8 +32,15 @@ async function run(
   }
   const { conductor } = await apps.start({
     providers: [Tasks],
-    modules: [TypeOrmModule.forRoot({ type: 'postgres', url: apps.database.url, subscribers })],
-    // Postgres shall not tidy up for us
+    modules: [
+      TypeOrmModule.forRoot({
+        type: 'postgres',
+        url: apps.database.url,
+        subscribers,
+        extra: { idleTimeoutMillis: 0 },
+      }),
+    ],
+    // neither Postgres nor the pool shall tidy up for us
     transactions: { dataSource: 'default', idleTimeout: '1h' },
   });
   const error = await conductor.invokeAndWait({ name: 'pay' }, 0, { timeout: '10s' }).then(
