@@ -20,6 +20,9 @@ export const recordStatusName = (code: number): RecordStatus => statuses[code]!;
 /** Steps and waits that one execution may record: a claim brings all of them along. */
 export const MAX_RECORDS = 10_000;
 
+/** The last place in the order: attempt after attempt sees again, in new places, what is recorded after a forgotten error. */
+export const MAX_SEQ = 100 * MAX_RECORDS;
+
 /** A step's or wait's record as it travels with the claim. */
 export interface StepRecord {
   name: string;

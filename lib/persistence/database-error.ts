@@ -41,6 +41,8 @@ export function classify(error: unknown): FailureClass {
   if (/^(22|23)/.test(code)) return 'item';
   if (/^(28|42|3D|3F)/.test(code)) return 'worker';
   if (/^(08|57P|XX|58|53)/.test(code) || /^E[A-Z]+$/.test(code)) return 'ambiguous';
+  // Node's own, of TLS and streams: the connection's; and these two of Postgres'
+  if (!/^[0-9A-Z]{5}$/.test(code) || code === '40003' || code === '25P03') return 'ambiguous';
   return 'item';
 }
 

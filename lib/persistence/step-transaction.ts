@@ -64,7 +64,7 @@ export class StepTransaction {
     let sent = false;
     try {
       if (this.releasedByBody) throw ended(name);
-      await this.record(records);
+      await this.record(records, goOn);
       this.clock.reach?.('before-commit-sent');
       sent = true;
       await this.answered(this.runner!.commitTransaction());
@@ -116,10 +116,20 @@ export class StepTransaction {
     }
   }
 
+  /** Nobody waits for it any more: what its body asks for fails, and nothing of it is applied. */
+  abandon(): void {
+    this.over = true;
+    if (this.client !== undefined && !this.lost && !this.runner!.isReleased)
+      destroySocket(this.client, 'The attempt of this step is over');
+  }
+
   private async start(goOn: () => boolean): Promise<EntityManager> {
     for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(pause * 2, LONGEST_PAUSE_MS)) {
       try {
-        return await this.startOnce();
+        const manager = await this.startOnce();
+        // it may have waited for a connection until nobody waited for it
+        if (this.over || !goOn()) throw transactionLost;
+        return manager;
       } catch (error) {
         const isTransient =
           this.isOfConnection(error) && ['retry', 'ambiguous'].includes(classify(error));
@@ -187,7 +197,7 @@ export class StepTransaction {
     this.client?.removeListener('error', this.noteLoss);
   }
 
-  private async record(records: RecordWrite[]): Promise<void> {
+  private async record(records: RecordWrite[], goOn: () => boolean): Promise<void> {
     const item = { ...this.fence, records };
     for (;;) {
       this.clock.reach?.('before-record_step-sent');
@@ -200,20 +210,26 @@ export class StepTransaction {
       this.clock.reach?.('after-record_step-reply');
       const own = rows.find(({ ordinal }) => ordinal === records.length);
       if (own === undefined) return;
-      if (own.report !== reportCode.busy) throw new LeaseLostError(this.fence.id);
+      if (own.report !== reportCode.busy || !goOn()) throw new LeaseLostError(this.fence.id);
       await sleep(this.clock, BUSY_PAUSE_MS);
     }
   }
 
   private async committed(name: string, goOn: () => boolean): Promise<boolean> {
     const { id, token } = this.fence;
-    const [row] = await this.database.statement.persist<{ find_step: number }>(
-      findStep.call(this.database.schema),
-      [id, token, name],
-      goOn,
-    );
-    if (row!.find_step === foundCode.lost) throw new LeaseLostError(id);
-    return row!.find_step === foundCode.recorded;
+    let found: number;
+    try {
+      const [row] = await this.database.statement.persist<{ find_step: number }>(
+        findStep.call(this.database.schema),
+        [id, token, name],
+        goOn,
+      );
+      found = row!.find_step;
+    } catch {
+      throw new LeaseLostError(id); // nobody knows: the next attempt looks at the record
+    }
+    if (found === foundCode.lost) throw new LeaseLostError(id);
+    return found === foundCode.recorded;
   }
 
   /** The app's connections need not have a deadline of their own: a half-open socket would hold the fence's lock back for ever. */

@@ -45,13 +45,11 @@ export class RecordedOutcomes {
     return last;
   }
 
-  /** How many places are taken: each record of a call has one in the order, or will when it is over. What a failed attempt forgot
-   *  between others keeps its own. */
-  get places(): number {
-    let open = 0;
-    for (const { seq, kind } of this.byName.values())
-      if (seq === undefined && kind !== 'payload') open += 1;
-    return this.lastSeq + open;
+  /** How many calls are recorded. */
+  get size(): number {
+    let size = 0;
+    for (const { kind } of this.byName.values()) if (kind !== 'payload') size += 1;
+    return size;
   }
 
   /** Whether a failed attempt would have something to forget. */

@@ -3,7 +3,11 @@ import { parseDuration } from '../common/duration.js';
 import { NoTransactionsError } from '../errors/no-transactions.error.js';
 import { StepTimeoutError } from '../errors/step-timeout.error.js';
 import { encode } from '../execution/codec.js';
-import { currentExecution, type ExecutionOwner } from '../execution/current-execution.js';
+import {
+  currentExecution,
+  type ExecutionCell,
+  type ExecutionOwner,
+} from '../execution/current-execution.js';
 import { delayBeforeRetry } from '../execution/judge.js';
 import { retryPolicy } from '../execution/retry-policy.js';
 import { deserializeError, serializeError } from '../execution/serialized-error.js';
@@ -41,6 +45,8 @@ export class StepBodies {
   private running = 0;
   private closed = false;
   private readonly timers = new Set<Timer>();
+  /** Those whose body is at work. */
+  private readonly transactions = new Set<StepTransaction>();
   /** The errors that bodies threw, by the form that the handler saw. */
   private readonly thrown = new WeakMap<object, unknown>();
   /** By identity: `instanceof` throws for a revoked Proxy. */
@@ -82,13 +88,15 @@ export class StepBodies {
     this.closed = true;
     this.waiting = [];
     for (const timer of this.timers) this.clock.stopTimer(timer);
+    // or a body that waits for Postgres would keep its locks, and the app's pool from closing
+    for (const transaction of this.transactions) transaction.abandon();
   }
 
   private async run(ask: Ask): Promise<void> {
     this.running += 1;
     let transaction: StepTransaction | undefined;
     try {
-      if (ask.transactional) transaction = this.transactionFor(ask);
+      if (ask.transactional) this.transactions.add((transaction = this.transactionFor(ask)));
       this.clock.reach?.('before-body');
       const value = await this.within(parseDuration(ask.options?.timeout), ask, transaction);
       this.clock.reach?.('after-body');
@@ -102,6 +110,7 @@ export class StepBodies {
         return this.failed(ask, await transaction.failed(error, ask.name));
       this.failed(ask, error);
     } finally {
+      if (transaction !== undefined) this.transactions.delete(transaction);
       this.running -= 1;
       this.ports.changed();
     }
@@ -120,10 +129,14 @@ export class StepBodies {
   ): Promise<unknown> {
     const start = async (stepSignal?: AbortSignal) => {
       const transaction = await begun?.begin(() => !this.closed);
-      return await currentExecution.run(
-        { owner: this.owner, insideStep: name, stepSignal, transaction },
-        async () => await body!(transaction),
-      );
+      const cell: ExecutionCell = { owner: this.owner, insideStep: name, stepSignal, transaction };
+      try {
+        return await currentExecution.run(cell, async () => await body!(transaction));
+      } finally {
+        // what the body has made keeps the cell, and shall keep nothing else
+        cell.transaction = undefined;
+        cell.stepSignal = undefined;
+      }
     };
     if (timeoutMs === undefined) return start();
     return new Promise((resolve, reject) => {

@@ -44,7 +44,7 @@ export class StepJournal implements ActiveExecution {
   private pumpScheduled = false;
   private suspending = false;
   private optional: { ask: Ask; record: StepRecord }[] = [];
-  private places: number;
+  private records: number;
   private timer?: Timer;
   private readonly claimedAt: number;
 
@@ -57,7 +57,7 @@ export class StepJournal implements ActiveExecution {
   ) {
     this.claimedAt = clock.now();
     this.recorded = new RecordedOutcomes(execution.records);
-    this.places = this.recorded.places;
+    this.records = this.recorded.size;
     this.divergences = new Divergences(execution, this.recorded);
     this.numbering = new StepNumbering(this.recorded, (name) => this.asks.has(name));
     this.bodies = new StepBodies(
@@ -201,7 +201,7 @@ export class StepJournal implements ActiveExecution {
     const record = this.recorded.get(ask.name);
     if (record !== undefined && record.kind !== ask.kind)
       return this.diverge(this.divergences.otherKind(record, ask));
-    if (record === undefined && ++this.places > MAX_RECORDS)
+    if (record === undefined && ++this.records > MAX_RECORDS)
       return Promise.reject(new StepLimitError(ask.name, MAX_RECORDS));
     const reply = this.asks.add(ask);
     if (record === undefined) this.begin(ask);

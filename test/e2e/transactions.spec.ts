@@ -455,6 +455,63 @@ describe('a transactional step', () => {
     expect(await payments()).toEqual([]);
   });
 
+  it('does not begin once its time is over, however late it gets its connection', async () => {
+    const gate = new Gate();
+    const bodies: string[] = [];
+    @Injectable()
+    class Tasks {
+      @Task('holds')
+      async holds(_event: unknown, ctx: TaskContext) {
+        await ctx.transaction('hold', () => gate.pass());
+      }
+      @Task('waits', { retry: { maxAttempts: 1 } })
+      async waits(_event: unknown, ctx: TaskContext) {
+        await ctx.transaction('wait', () => void bodies.push('wait'), { timeout: 200 });
+      }
+    }
+    const { conductor } = await apps.start({
+      providers: [Tasks],
+      modules: [TypeOrmModule.forRoot({ type: 'postgres', url: apps.database.url, poolSize: 1 })],
+      transactions: { dataSource: 'default' },
+    });
+    const held = await conductor.invoke({ name: 'holds' });
+    await gate.reached;
+    await expect(
+      conductor.invokeAndWait({ name: 'waits' }, 0, { timeout: '10s' }),
+    ).rejects.toMatchObject({ cause: { code: 'CONDUCTOR_STEP_TIMEOUT' } });
+    gate.open();
+    await held.result({ timeout: '10s' });
+    // it gets the connection after that one, and before this
+    await conductor.invokeAndWait({ name: 'holds' }, 0, { timeout: '10s' });
+    expect(bodies).toEqual([]);
+  });
+
+  it('gives up its connection when its attempt is over, whatever its body waits for', async () => {
+    @Injectable()
+    class Tasks {
+      @Task('sleeps', { timeout: 500, retry: { maxAttempts: 1 } })
+      async sleeps(_event: unknown, ctx: TaskContext) {
+        await ctx.transaction('sleep', (em) => em.query('select pg_sleep(3600)'));
+      }
+      @Task('quick')
+      async quick(_event: unknown, ctx: TaskContext) {
+        return await ctx.transaction('quick', () => 'done');
+      }
+    }
+    const { conductor } = await apps.start({
+      providers: [Tasks],
+      modules: [TypeOrmModule.forRoot({ type: 'postgres', url: apps.database.url, poolSize: 1 })],
+      transactions: { dataSource: 'default' },
+    });
+    await expect(
+      conductor.invokeAndWait({ name: 'sleeps' }, 0, { timeout: '10s' }),
+    ).rejects.toMatchObject({ cause: { code: 'CONDUCTOR_ATTEMPT_TIMEOUT' } });
+    // the pool's only connection; Postgres goes on sleeping
+    await expect(conductor.invokeAndWait({ name: 'quick' }, 0, { timeout: '10s' })).resolves.toBe(
+      'done',
+    );
+  });
+
   it('is bounded while it is idle, unless its connection has a time-out of its own', async () => {
     @Injectable()
     class Tasks {

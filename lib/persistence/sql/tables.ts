@@ -1,7 +1,7 @@
 import { MAX_VALUE_BYTES } from '../../execution/codec.js';
 import { statusCode as status } from '../../execution/execution-status.js';
 import { MAX_ERROR_BYTES } from '../../execution/serialized-error.js';
-import { MAX_RECORDS, recordStatus } from '../../execution/step-record.js';
+import { MAX_SEQ, recordStatus } from '../../execution/step-record.js';
 
 /** The size that a value comes with, before it is compressed. Not octet_length of its text, which would read a large value again
  *  whenever something else in its row changes. 20,000 inserts took as long with it as without. */
@@ -113,7 +113,7 @@ export const tables = (s: string): string[] => [
      name text not null,
      value json,
      primary key (execution_id, name),
-     constraint step_limit check (seq <= ${MAX_RECORDS}),
+     constraint step_limit check (seq <= ${MAX_SEQ}),
      constraint step_size check (${atMost('value', `case status when ${recordStatus.failed} then ${MAX_ERROR_BYTES} else ${MAX_VALUE_BYTES} end`)}))`,
 
   // one row for each attempt that failed, diverged or was lost with its worker
