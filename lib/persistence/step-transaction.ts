@@ -201,11 +201,12 @@ export class StepTransaction {
     const item = { ...this.fence, records };
     for (;;) {
       this.clock.reach?.('before-record_step-sent');
-      const rows = await this.answered(
-        this.runner!.query(recordStep.call(this.database.schema), [
-          this.mark,
-          ...recordColumns([item]),
-        ]) as Promise<{ ordinal: number; report: number }[]>,
+      // not by TypeORM, whose logger may be told to write every statement down: these are results
+      const { rows } = await this.answered(
+        this.client!.query<{ ordinal: number; report: number }>(
+          recordStep.call(this.database.schema),
+          [this.mark, ...recordColumns([item])],
+        ),
       );
       this.clock.reach?.('after-record_step-reply');
       const own = rows.find(({ ordinal }) => ordinal === records.length);

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
-import { Column, Entity, EntityManager, PrimaryGeneratedColumn } from 'typeorm';
+import { Column, Entity, EntityManager, PrimaryGeneratedColumn, type Logger } from 'typeorm';
 import {
   InsideStepError,
   InvalidOptionsError,
@@ -510,6 +510,41 @@ describe('a transactional step', () => {
     await expect(conductor.invokeAndWait({ name: 'quick' }, 0, { timeout: '10s' })).resolves.toBe(
       'done',
     );
+  });
+
+  it('is not in the statements that the app has TypeORM write down', async () => {
+    const statements: string[] = [];
+    const logger = new globalThis.Proxy({} as Logger, {
+      get:
+        () =>
+        (...args: unknown[]) =>
+          void statements.push(JSON.stringify(args.slice(0, 2))),
+    });
+    @Injectable()
+    class Tasks {
+      @Task('pay')
+      async pay(_event: unknown, ctx: TaskContext) {
+        return await ctx.transaction('pay', async (em) => {
+          await em.query('select $1::text', ['of the app']);
+          return 'canary';
+        });
+      }
+    }
+    const { conductor } = await apps.start({
+      providers: [Tasks],
+      modules: [
+        TypeOrmModule.forRoot({
+          type: 'postgres',
+          url: apps.database.url,
+          logging: true,
+          logger,
+        }),
+      ],
+      transactions: { dataSource: 'default' },
+    });
+    await conductor.invokeAndWait({ name: 'pay' }, 0, { timeout: '10s' });
+    expect(statements.filter((text) => text.includes('of the app'))).toHaveLength(1);
+    expect(statements.filter((text) => text.includes('canary'))).toEqual([]);
   });
 
   it('is bounded while it is idle, unless its connection has a time-out of its own', async () => {
