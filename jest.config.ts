@@ -3,6 +3,9 @@ import type { Config } from 'jest';
 
 const config: Config = {
   testEnvironment: 'node',
+  // on two cores jest would take one worker, in its own process, whose heap grows to 4 GB: what a spec file loads stays in there
+  maxWorkers: 2,
+  workerIdleMemoryLimit: '1GB',
   testTimeout: 60_000, // only ends what hangs: these machines are slow at times
   roots: ['<rootDir>/test'],
   testRegex: '\\.spec\\.ts$',
