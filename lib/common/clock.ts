@@ -25,6 +25,11 @@ export const systemClock: Clock = {
   stopTimer: (timer) => clearTimeout(timer),
 };
 
+/** Half of this time to all of it: those who failed together shall not come again together. */
+export function jittered(clock: Clock, ms: number): number {
+  return ms * (0.5 + clock.random() / 2);
+}
+
 /** Waits for a promise, but no longer than this; leaves no timer behind. */
 export async function atMost(
   clock: Clock,

@@ -2,6 +2,7 @@ import { Injectable, Logger, type InjectionToken } from '@nestjs/common';
 import { DiscoveryService, MetadataScanner, ModuleRef } from '@nestjs/core';
 import type { InstanceWrapper } from '@nestjs/core/injector/instance-wrapper.js';
 import { nameProblem } from '../contracts/task-name.js';
+import type { StepMetadata } from '../decorators/step.decorator.js';
 import type { TaskMetadata } from '../decorators/task.decorator.js';
 import { InvalidTaskError } from '../errors/invalid-task.error.js';
 import { paramProblems, type ParamsMetadata } from './handler-params.js';
@@ -18,6 +19,15 @@ const STRAY_TX =
   'has a parameter with @Tx, but is no step: decorate it with @Step({ transactional: true })';
 
 const BOTH = 'is both @Task and @Step: a task calls steps; move the step into a method of its own';
+
+/** A method of a provider's class. */
+interface Method {
+  prototype: Prototype;
+  method: string;
+  step?: StepMetadata;
+  /** `Class.method`. */
+  source: string;
+}
 
 interface Handler {
   method: string;
@@ -49,16 +59,11 @@ export class TaskExplorer {
 
   /** The transactional `@Step` methods of the app's providers, as `Class.method`. */
   transactionalSteps(): string[] {
-    const sources = new Set<string>();
-    for (const wrapper of [...this.discovery.getProviders(), ...this.discovery.getControllers()]) {
-      const prototype = prototypeOf(wrapper);
-      if (!prototype) continue;
-      for (const method of this.scanner.getAllMethodNames(prototype)) {
-        if (this.metadata.step(prototype[method]!)?.transactional)
-          sources.add(`${prototype.constructor!.name}.${method}`);
-      }
-    }
-    return [...sources];
+    const wrappers = [...this.discovery.getProviders(), ...this.discovery.getControllers()];
+    const sources = wrappers.flatMap((wrapper) =>
+      this.methodsOf(wrapper).filter(({ step }) => step?.transactional),
+    );
+    return [...new Set(sources.map(({ source }) => source))];
   }
 
   /** @throws InvalidTaskError that lists what is wrong with every handler that cannot work */
@@ -97,16 +102,12 @@ export class TaskExplorer {
   }
 
   private strayTransactions(wrapper: InstanceWrapper): string[] {
-    const prototype = prototypeOf(wrapper);
-    if (!prototype) return [];
-    return this.scanner
-      .getAllMethodNames(prototype)
+    return this.methodsOf(wrapper)
       .filter(
-        (method) =>
-          this.metadata.step(prototype[method]!) === undefined &&
-          this.metadata.hasTransactionParameter(prototype, method),
+        ({ prototype, method, step }) =>
+          step === undefined && this.metadata.hasTransactionParameter(prototype, method),
       )
-      .map((method) => `${prototype.constructor!.name}.${method}`);
+      .map(({ source }) => source);
   }
 
   private warnOfUnheeded({ enhancers: { ofClass }, source }: Handler): void {
@@ -114,16 +115,14 @@ export class TaskExplorer {
   }
 
   private handlersOf(wrapper: InstanceWrapper): Omit<Handler, 'options'>[] {
-    const prototype = prototypeOf(wrapper);
-    if (!prototype) return [];
-    return this.scanner.getAllMethodNames(prototype).flatMap((method) => {
+    return this.methodsOf(wrapper).flatMap(({ prototype, method, step, source }) => {
       const task = this.metadata.task(prototype[method]!);
       if (task === undefined) return [];
       const declaring = prototype.constructor!;
       return {
         method,
         task,
-        isStep: this.metadata.step(prototype[method]!) !== undefined,
+        isStep: step !== undefined,
         enhancers: {
           own: this.metadata.enhancers(prototype[method]!),
           ofClass: this.metadata.enhancers(declaring),
@@ -131,9 +130,20 @@ export class TaskExplorer {
         declaring,
         params: this.metadata.params(declaring, method),
         declared: prototype[method]!.length,
-        source: `${declaring.name}.${method}`,
+        source,
       };
     });
+  }
+
+  private methodsOf(wrapper: InstanceWrapper): Method[] {
+    const prototype = prototypeOf(wrapper);
+    if (!prototype) return [];
+    return this.scanner.getAllMethodNames(prototype).map((method) => ({
+      prototype,
+      method,
+      step: this.metadata.step(prototype[method]!),
+      source: `${prototype.constructor?.name}.${method}`,
+    }));
   }
 }
 

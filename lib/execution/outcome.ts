@@ -28,7 +28,4 @@ export const outcomeCode = {
 /** What became of a write. `busy`: somebody else holds the row for the moment; it has to be sent again. */
 export type WriteReport = 'applied' | 'duplicate' | 'lost' | 'busy';
 
-/** Before a row that somebody else has locked is tried again. */
-export const BUSY_PAUSE_MS = 20;
-
 export const reportCode = { lost: 0, duplicate: 1, busy: 2 } as const;

@@ -33,6 +33,7 @@ export class Crew {
   private readonly heartbeat: Heartbeat;
   private readonly retention: Retention;
   private readonly log: WorkerLog;
+  private host = '';
   private stopWatching?: () => void;
   private stopping = false;
   private gone = false;
@@ -82,8 +83,6 @@ export class Crew {
     this.heartbeat.start(this.workerId!);
     this.retention.start();
   }
-
-  private host = '';
 
   async stop({ soft, hard }: ResolvedOptions['shutdown']): Promise<void> {
     const hardAt = this.clock.now() + hard;

@@ -32,7 +32,7 @@ import type { TaskContexts } from '../worker/task-contexts.js';
 import { Crew, LAST_WORD_MS } from './crew.js';
 import { connectionTarget } from './connection-target.js';
 import { taskContexts } from './custom-context.js';
-import { stepTransactions } from './step-transactions.js';
+import { openStepTransactions } from './open-step-transactions.js';
 import { registerTasks, warnOfUnserved } from './task-registration.js';
 
 const REGISTER_PATIENCE_MS = 10_000;
@@ -244,7 +244,7 @@ export class Orchestrator
   }
 
   private async openTransactions(): Promise<StepTransactions | undefined> {
-    this.transactions ??= await stepTransactions(
+    this.transactions ??= await openStepTransactions(
       this.options.transactions,
       this.explorer.transactionalSteps(),
       this.modules,

@@ -7,6 +7,11 @@ import { DatabaseError } from '../errors/database.error.js';
  *  - `worker`: this process cannot work with this database (rights, missing objects, wrong password). */
 export type FailureClass = 'retry' | 'ambiguous' | 'item' | 'worker';
 
+/** Whether what failed may succeed when it is sent again. */
+export function isTransientClass(kind: FailureClass): boolean {
+  return kind === 'retry' || kind === 'ambiguous';
+}
+
 const notApplied = new Set([
   '40001', // serialization_failure
   '40P01', // deadlock_detected

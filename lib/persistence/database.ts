@@ -7,7 +7,7 @@ import { DatabaseUnavailableError } from '../errors/database-unavailable.error.j
 import { SchemaVersionError } from '../errors/schema-version.error.js';
 import { dataSourceOptions, describeTarget, poolOf, type ConnectionTarget } from './connection.js';
 import { DeadlineClient, type DeadlineConfig } from './deadline-client.js';
-import { classify, withoutValues } from './database-error.js';
+import { classify, isTransientClass, withoutValues } from './database-error.js';
 import { ExecutionEntity } from './entities/execution.entity.js';
 import { FailureEntity } from './entities/failure.entity.js';
 import { InstallationEntity } from './entities/installation.entity.js';
@@ -191,7 +191,7 @@ export class Database {
     if (error instanceof ConductorError) return error;
     if (error instanceof StatementFailure) return this.visible(error.driverError, what);
     const kind = classify(error);
-    if (kind === 'retry' || kind === 'ambiguous') {
+    if (isTransientClass(kind)) {
       return new DatabaseUnavailableError(this.where, withoutValues(error), what);
     }
     return withoutValues(error);

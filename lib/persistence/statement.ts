@@ -1,7 +1,10 @@
 import type { Pool, PoolClient } from 'pg';
-import { sleep, type Clock } from '../common/clock.js';
+import { jittered, sleep, type Clock } from '../common/clock.js';
 import type { SentStatement } from '../conductor.fault-points.js';
-import { classify, type FailureClass } from './database-error.js';
+import { classify, isTransientClass, type FailureClass } from './database-error.js';
+
+/** Before a row that somebody else has locked is tried again. */
+export const BUSY_PAUSE_MS = 20;
 
 export const FIRST_PAUSE_MS = 25;
 export const LONGEST_PAUSE_MS = 1_000;
@@ -17,7 +20,7 @@ export class StatementFailure extends Error {
   }
 }
 
-/** The only caller of query(): always rows, always a deadline (the pool's clients have it), always a class of failure. */
+/** Sends all that the engine does, but for migrations and what runs in an app's transaction: always rows, always a deadline (the pool's clients have it), always a class of failure. */
 export class Statement {
   constructor(
     private readonly pool: () => Pool,
@@ -56,7 +59,7 @@ export class Statement {
         return await this.run<Row>(text, values);
       } catch (error) {
         if (!isTransient(error) || !goOn()) throw error;
-        await sleep(this.clock, pause * (0.5 + this.clock.random() / 2));
+        await sleep(this.clock, jittered(this.clock, pause));
       }
     }
   }
@@ -68,9 +71,7 @@ function calledIn(text: string): SentStatement {
 }
 
 export function isTransient(error: unknown): boolean {
-  return (
-    error instanceof StatementFailure && (error.kind === 'retry' || error.kind === 'ambiguous')
-  );
+  return error instanceof StatementFailure && isTransientClass(error.kind);
 }
 
 export function isItemFailure(error: unknown): boolean {

@@ -7,17 +7,18 @@ import {
   type EntityManager,
   type QueryRunner,
 } from 'typeorm';
-import { sleep, type Clock } from '../common/clock.js';
-import { InvalidStepError } from '../errors/invalid-step.error.js';
+import { jittered, sleep, type Clock } from '../common/clock.js';
 import { LeaseLostError } from '../errors/lease-lost.error.js';
-import { BUSY_PAUSE_MS, reportCode } from '../execution/outcome.js';
+import { reportCode } from '../execution/outcome.js';
 import type { RecordWrite } from '../execution/step-record.js';
 import type { Database } from './database.js';
-import { classify, codeOf } from './database-error.js';
+import { classify, codeOf, isTransientClass } from './database-error.js';
 import { destroySocket, QUERY_DEADLINE_MS } from './deadline-client.js';
+import { misusedTransaction } from './misused-transaction.js';
 import { recordColumns } from './repositories/record-columns.js';
 import { sealAfterRollback } from './seal.js';
-import { FIRST_PAUSE_MS, LONGEST_PAUSE_MS } from './statement.js';
+import type { Fence } from './repositories/worker.repository.js';
+import { BUSY_PAUSE_MS, FIRST_PAUSE_MS, LONGEST_PAUSE_MS } from './statement.js';
 import {
   beginStep,
   findStep,
@@ -45,7 +46,7 @@ export class StepTransaction {
 
   constructor(
     private readonly source: DataSource,
-    private readonly fence: { id: string; token: string },
+    private readonly fence: Fence,
     private readonly idleTimeoutMs: number,
     private readonly database: Database,
     private readonly clock: Clock,
@@ -63,23 +64,26 @@ export class StepTransaction {
     const { name } = records.at(-1)!;
     let sent = false;
     try {
-      if (this.releasedByBody) throw ended(name);
+      if (this.releasedByBody) throw misusedTransaction.ended(name);
       await this.record(records, goOn);
       this.clock.reach?.('before-commit-sent');
       sent = true;
       await this.answered(this.runner!.commitTransaction());
       // TypeORM only releases a savepoint then
-      if (this.runner!.isTransactionActive) throw unended(name);
+      if (this.runner!.isTransactionActive) throw misusedTransaction.unended(name);
       this.clock.reach?.('after-commit-reply');
     } catch (error) {
-      // it has committed, and a subscriber of the app's threw after that
-      if (sent && !this.runner!.isTransactionActive) return await this.release();
-      const failure = await this.failed(
-        codeOf(error) === TRANSACTION_ENDED ? ended(name) : error,
-        name,
-      );
-      if (failure !== transactionLost) throw failure;
-      if (!(await this.committed(name, goOn))) throw failure;
+      if (sent && !this.runner!.isTransactionActive) {
+        // it was answered, and what came after threw, as a subscriber of the app's may
+        await this.release();
+      } else {
+        const failure = await this.failed(
+          codeOf(error) === TRANSACTION_ENDED ? misusedTransaction.ended(name) : error,
+          name,
+        );
+        if (failure !== transactionLost) throw failure;
+      }
+      if (!(await this.committed(name, goOn))) throw transactionLost;
       return;
     }
     await this.release();
@@ -91,7 +95,7 @@ export class StepTransaction {
   async failed(error: unknown, name: string): Promise<unknown> {
     if (await this.rollback()) return error;
     if (this.client === undefined) return error; // it had not begun
-    if (this.lostBy === IDLE_FOR_TOO_LONG) return idle(name, this.idleTimeoutMs);
+    if (this.lostBy === IDLE_FOR_TOO_LONG) return misusedTransaction.idle(name, this.idleTimeoutMs);
     return transactionLost;
   }
 
@@ -131,8 +135,7 @@ export class StepTransaction {
         if (this.over || !goOn()) throw transactionLost;
         return manager;
       } catch (error) {
-        const isTransient =
-          this.isOfConnection(error) && ['retry', 'ambiguous'].includes(classify(error));
+        const isTransient = this.isOfConnection(error) && isTransientClass(classify(error));
         // its transaction may be open
         if (this.client !== undefined) await this.cut('The transaction could not be begun');
         await this.release();
@@ -140,7 +143,7 @@ export class StepTransaction {
         this.lost = false;
         this.lostBy = undefined;
         if (!isTransient || this.over || !goOn()) throw error;
-        await sleep(this.clock, pause * (0.5 + this.clock.random() / 2));
+        await sleep(this.clock, jittered(this.clock, pause));
       }
     }
   }
@@ -244,23 +247,4 @@ export class StepTransaction {
       this.clock.stopTimer(timer);
     }
   }
-}
-
-function ended(step: string): InvalidStepError {
-  return new InvalidStepError(`transactional step "${step}"`, [
-    'its body has ended the transaction that it was given, so nothing could be recorded with it: leave COMMIT, ROLLBACK and release() to the engine',
-  ]);
-}
-
-function unended(step: string): InvalidStepError {
-  return new InvalidStepError(`transactional step "${step}"`, [
-    'its body has returned while a transaction within its own was open, so nothing could be committed: await every em.transaction',
-  ]);
-}
-
-function idle(step: string, limitMs: number): InvalidStepError {
-  return new InvalidStepError(`transactional step "${step}"`, [
-    `Postgres ended its transaction, which had gone without a statement for too long (transactions.idleTimeout: ${limitMs} ms, unless ` +
-      'the connection has a limit of its own): do what takes long before the transaction, or raise the limit',
-  ]);
 }

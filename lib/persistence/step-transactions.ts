@@ -6,6 +6,7 @@ import { poolOf } from './connection.js';
 import type { Database } from './database.js';
 import { codeOf } from './database-error.js';
 import { InstallationEntity } from './entities/installation.entity.js';
+import type { Fence } from './repositories/worker.repository.js';
 import { StepTransaction } from './step-transaction.js';
 
 /** undefined_table, invalid_schema_name, insufficient_privilege. */
@@ -37,7 +38,7 @@ export class StepTransactions {
     if (!pool.listeners('connect').includes(listenForErrors)) pool.on('connect', listenForErrors);
   }
 
-  open(fence: { id: string; token: string }): StepTransaction {
+  open(fence: Fence): StepTransaction {
     return new StepTransaction(this.source, fence, this.idleTimeoutMs, this.database, this.clock);
   }
 

@@ -1,7 +1,7 @@
 import { Batcher } from '../common/batcher.js';
 import { sleep, type Clock } from '../common/clock.js';
 import { LeaseLostError } from '../errors/lease-lost.error.js';
-import { BUSY_PAUSE_MS, type WriteReport } from '../execution/outcome.js';
+import type { WriteReport } from '../execution/outcome.js';
 import type {
   ExecutionRepository,
   SettleItem,
@@ -9,7 +9,7 @@ import type {
   SuspendReport,
 } from '../persistence/repositories/execution.repository.js';
 import type { RecordItem, StepRepository } from '../persistence/repositories/step.repository.js';
-import { isItemFailure } from '../persistence/statement.js';
+import { BUSY_PAUSE_MS, isItemFailure } from '../persistence/statement.js';
 import type { SuspendReply } from './journal-ports.js';
 import type { RecordWrite } from '../execution/step-record.js';
 

@@ -60,7 +60,7 @@ export class Outcomes {
       commit:
         transaction &&
         ((records) => this.written(transaction.commit(records, () => this.ports.goOn()))),
-      dropped: () => void transaction?.rollback(),
+      dropped: transaction && (() => void transaction.rollback()),
       // decoded also on the first run: what a handler compares must be the same on a replay
       deliver: () => this.ready.push(() => this.asks.resolve(ask, decode(value))),
     });

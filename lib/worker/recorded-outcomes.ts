@@ -4,6 +4,7 @@ import type { StepRecord } from '../execution/step-record.js';
 export class RecordedOutcomes {
   private readonly byName: Map<string, StepRecord>;
   private readonly mandatory: StepRecord[];
+  private byBase?: Map<string, StepRecord[]>;
   private cursor = 0;
 
   constructor(records: StepRecord[]) {
@@ -33,10 +34,22 @@ export class RecordedOutcomes {
 
   /** Names of this base: itself and `base#2`, `base#3`… */
   numbered(base: string): StepRecord[] {
-    return [...this.byName.values()].filter(
-      ({ name }) =>
-        name === base || (name.startsWith(`${base}#`) && /^\d+$/.test(name.slice(base.length + 1))),
-    );
+    this.byBase ??= this.grouped();
+    return this.byBase.get(base) ?? [];
+  }
+
+  /** Once: every new call of a `@Step` asks, and there may be thousands of them. */
+  private grouped(): Map<string, StepRecord[]> {
+    const groups = new Map<string, StepRecord[]>();
+    for (const record of this.byName.values()) {
+      // a name of the user's own may look like a numbered one
+      for (const base of new Set([record.name, record.name.replace(/#\d+$/, '')])) {
+        const group = groups.get(base);
+        if (group === undefined) groups.set(base, [record]);
+        else group.push(record);
+      }
+    }
+    return groups;
   }
 
   get lastSeq(): number {

@@ -1,4 +1,4 @@
-import type { Clock, Timer } from '../common/clock.js';
+import { jittered, type Clock, type Timer } from '../common/clock.js';
 import { parseDuration } from '../common/duration.js';
 import { NoTransactionsError } from '../errors/no-transactions.error.js';
 import { StepTimeoutError } from '../errors/step-timeout.error.js';
@@ -193,8 +193,7 @@ export class StepBodies {
 
   /** A pool may have more connections that are lost without its knowing. */
   private pauseAfterLoss({ losses = 1 }: Ask): number {
-    const pause = Math.min(FIRST_PAUSE_MS * 2 ** (losses - 1), LONGEST_PAUSE_MS);
-    return pause * (0.5 + this.clock.random() / 2);
+    return jittered(this.clock, Math.min(FIRST_PAUSE_MS * 2 ** (losses - 1), LONGEST_PAUSE_MS));
   }
 
   private tryAgain(ask: Ask, delay: number): void {

@@ -1,7 +1,7 @@
 import { v4 as randomUuid } from 'uuid';
 import { afterMacrotask } from '../common/after-drain.js';
 import { Alarm } from '../common/alarm.js';
-import type { Clock } from '../common/clock.js';
+import { jittered, type Clock } from '../common/clock.js';
 import { deferred } from '../common/deferred.js';
 import type { TaskDefinition } from '../discovery/task-definition.js';
 import type { Outcome } from '../execution/outcome.js';
@@ -39,7 +39,7 @@ export class Worker {
   private claiming = false;
   private wanted = false;
   private offers = false;
-  private held = true;
+  private claims = true;
   private backoffMs = 0;
   private readonly alarm: Alarm;
   /** The last claim left something behind, for want of slots: the next free one is worth a claim. */
@@ -109,10 +109,10 @@ export class Worker {
   }
 
   /** Whether the lease is renewed in time, by code that is not too old for the schema. While it is not, nothing new is claimed. */
-  set mayClaim(held: boolean) {
-    if (this.held === held) return;
-    this.held = held;
-    if (held) this.wake();
+  set mayClaim(may: boolean) {
+    if (this.claims === may) return;
+    this.claims = may;
+    if (may) this.wake();
   }
 
   /** Shortly before the lease ends, or once it is lost: no attempt may go on. */
@@ -155,7 +155,7 @@ export class Worker {
 
   private async claimOnce(workerId: number): Promise<void> {
     // something that runs alone waits for the process to empty: nothing else may come in
-    if (this.lone !== undefined || !this.held) return;
+    if (this.lone !== undefined || !this.claims) return;
     const requests = this.slots.free();
     this.starved = this.slots.areShort(requests, []);
     if (requests.length === 0) return;
@@ -181,7 +181,7 @@ export class Worker {
     if (reply.refused) return; // the next heartbeat finds out why
     // the reply was a lease on its way, or this process stood still meanwhile: somebody else may be running these by now. If they are
     // still ours, the heartbeat finds them
-    if (!this.held || (this.workerId !== undefined && this.workerId !== workerId)) return;
+    if (!this.claims || (this.workerId !== undefined && this.workerId !== workerId)) return;
     for (const row of reply.executions) this.begin(row);
     if (reply.overdue) await this.endOverdue();
     this.planNext(reply, requests);
@@ -208,7 +208,7 @@ export class Worker {
   private claimFailed(error: unknown): void {
     this.backoffMs = Math.min(Math.max(this.backoffMs * 2, FIRST_BACKOFF_MS), LONGEST_BACKOFF_MS);
     this.log.claimFailed(error, this.backoffMs);
-    this.wakeIn(this.backoffMs * (0.5 + this.clock.random() / 2));
+    this.wakeIn(jittered(this.clock, this.backoffMs));
   }
 
   private begin({ taskId, ...row }: ClaimRow): void {

@@ -9,6 +9,7 @@ import {
   Tx,
   type TaskContext,
 } from '../../lib/index.js';
+import { openTransactions } from '../support/open-transactions.js';
 import { testApps } from '../support/test-app.js';
 import { until } from '../support/until.js';
 
@@ -48,13 +49,7 @@ async function run(
     ({ cause }: { cause: { code?: string; message: string } }) => cause,
   );
   // no connection is left in a transaction, in the pool or out of it
-  await until(async () => {
-    const [row] = await apps.database.query<{ n: number }>(
-      `select count(*)::int as n from pg_stat_activity
-       where datname = current_database() and state like 'idle in transaction%' and application_name <> 'nest-conductor'`,
-    );
-    return row!.n === 0;
-  });
+  await until(async () => (await openTransactions(apps.database)) === 0);
   const rows = await apps.database.query<{ orderId: string }>('select "orderId" from payment');
   return { bodies, error, paid: rows.map(({ orderId }) => orderId) };
 }

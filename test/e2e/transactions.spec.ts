@@ -16,6 +16,7 @@ import {
 } from '../../lib/index.js';
 import { Proxy, type Verdict } from '../hazards/harness/proxy.js';
 import { Gate } from '../support/gate.js';
+import { openTransactions } from '../support/open-transactions.js';
 import { startApp, testApps, type TestAppOptions } from '../support/test-app.js';
 import { createTestDatabase } from '../support/test-database.js';
 import { until } from '../support/until.js';
@@ -174,6 +175,38 @@ describe('a transactional step', () => {
     expect(await payments()).toEqual(['body 3']);
   });
 
+  it('S7 on a socket that became half-open runs again, if the app bounds its statements', async () => {
+    const proxy = new Proxy(apps.database.url);
+    apps.keep(proxy);
+    let bodies = 0;
+    @Injectable()
+    class Tasks {
+      @Task('pay', { retry: { maxAttempts: 1 } })
+      async pay(_event: unknown, ctx: TaskContext) {
+        return await ctx.transaction('pay', async (em) => {
+          bodies += 1;
+          await em.query('insert into payment ("orderId") values ($1)', [`body ${bodies}`]);
+          if (bodies > 1) return bodies;
+          proxy.mode = { type: 'blackhole', direction: 'both' };
+          try {
+            return await em.query('select 1');
+          } finally {
+            proxy.mode = { type: 'pass' };
+          }
+        });
+      }
+    }
+    await apps.database.query('create table payment (id serial primary key, "orderId" text)');
+    const extra = { query_timeout: 500 };
+    const { conductor } = await apps.start({
+      providers: [Tasks],
+      modules: [TypeOrmModule.forRoot({ type: 'postgres', url: proxy.url, extra })],
+      transactions: { dataSource: 'default' },
+    });
+    await expect(conductor.invokeAndWait({ name: 'pay' }, 0, { timeout: '20s' })).resolves.toBe(2);
+    expect(await payments()).toEqual(['body 2']);
+  });
+
   it('S7 that Postgres ended for idling too long fails, and is told what to do', async () => {
     const ended = new Gate();
     @Injectable()
@@ -191,7 +224,7 @@ describe('a transactional step', () => {
     const { conductor } = await start([Tasks], { transactions } as object);
     const handle = await conductor.invoke({ name: 'pay' }, 0);
     await ended.reached;
-    await until(async () => (await idleInTransaction()) === 0);
+    await until(async () => (await openTransactions(apps.database)) === 0);
     ended.open();
     await expect(handle.result({ timeout: '10s' })).rejects.toMatchObject({
       cause: { message: expect.stringContaining('transactions.idleTimeout: 200 ms') },
@@ -260,7 +293,7 @@ describe('a transactional step', () => {
     );
     await gates[1]!.reached;
     gates[0]!.open();
-    await until(async () => (await idleInTransaction()) === 1);
+    await until(async () => (await openTransactions(apps.database)) === 1);
     gates[1]!.open();
     await expect(handle.result({ timeout: '10s' })).resolves.toBe(2);
     expect(await payments()).toEqual(['body 2']);
@@ -448,7 +481,7 @@ describe('a transactional step', () => {
     await expect(
       conductor.invokeAndWait({ name: 'pay' }, 0, { timeout: '10s' }),
     ).rejects.toMatchObject({ cause: { code: new StepTimeoutError('s', 1).code } });
-    await until(async () => (await idleInTransaction()) === 0);
+    await until(async () => (await openTransactions(apps.database)) === 0);
     gate.open();
     await until(() => late.length === 1);
     expect(late[0]).toBeInstanceOf(Error);
@@ -714,12 +747,3 @@ describe('the option transactions', () => {
     }
   });
 });
-
-/** Transactions of the app's DataSource that are open and wait for their client. */
-async function idleInTransaction(): Promise<number> {
-  const [row] = await apps.database.query<{ n: number }>(
-    `select count(*)::int as n from pg_stat_activity
-     where datname = current_database() and state = 'idle in transaction' and application_name <> 'nest-conductor'`,
-  );
-  return row!.n;
-}

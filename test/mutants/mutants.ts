@@ -163,7 +163,7 @@ export const mutants: Mutant[] = [
   {
     guard: 'self-fencing: a claim whose reply comes after the lease starts nothing',
     file: 'lib/worker/worker.ts',
-    code: '!this.held || (this.workerId !== undefined',
+    code: '!this.claims || (this.workerId !== undefined',
     without: '(this.workerId !== undefined',
     tests: ['test/e2e/lease.spec.ts'],
   },
@@ -255,8 +255,8 @@ export const mutants: Mutant[] = [
   {
     guard: 'transactional step: the records are fenced in there',
     file: 'lib/persistence/step-transaction.ts',
-    code: 'if (own.report !== reportCode.busy) throw',
-    without: 'if (own.report !== reportCode.busy) return; throw',
+    code: 'if (own.report !== reportCode.busy || !goOn()) throw new LeaseLostError(this.fence.id);',
+    without: 'if (own.report !== reportCode.busy) return;',
     tests: ['test/e2e/transactions.spec.ts'],
   },
   {
@@ -276,8 +276,43 @@ export const mutants: Mutant[] = [
   {
     guard: 'transactional step: what its body wrote is taken back when it fails',
     file: 'lib/persistence/step-transaction.ts',
-    code: 'this.runner!.rollbackTransaction()',
-    without: 'this.runner!.commitTransaction()',
+    code: "await runner.rollbackTransaction().catch(() => runner.query('ROLLBACK'));",
+    without: 'await runner.commitTransaction();',
     tests: ['test/e2e/transactions.spec.ts'],
+  },
+  {
+    guard: 'transactional step: none begins once its time is over',
+    file: 'lib/persistence/step-transaction.ts',
+    code: 'if (this.over || !goOn()) throw transactionLost;',
+    without: '',
+    tests: ['test/e2e/transactions.spec.ts'],
+  },
+  {
+    guard: 'transactional step: its connection is given up with its attempt',
+    file: 'lib/worker/step-bodies.ts',
+    code: 'transaction.abandon();',
+    without: 'void transaction;',
+    tests: ['test/e2e/transactions.spec.ts'],
+  },
+  {
+    guard: 'transactional step: nothing is sent after its ROLLBACK',
+    file: 'lib/persistence/seal.ts',
+    code: "if (args[0] === 'ROLLBACK') over = true;",
+    without: '',
+    tests: ['test/e2e/transactions-misused.spec.ts'],
+  },
+  {
+    guard: 'task-runner: a suspension that Postgres refuses fails its attempt',
+    file: 'lib/worker/completer.ts',
+    code: "if (!isItemFailure(error)) return { type: 'lost' };",
+    without: "if (error !== undefined) return { type: 'lost' };",
+    tests: ['test/e2e/refused-suspension.spec.ts'],
+  },
+  {
+    guard: 'step-journal: a divergence is told also where the timeout comes first',
+    file: 'lib/worker/step-journal.ts',
+    code: "if (this.state !== 'open' || !this.awaitsTheUnasked) return this.refuse(error);",
+    without: 'return this.refuse(error);',
+    tests: ['test/e2e/blocked.spec.ts'],
   },
 ];

@@ -14,6 +14,9 @@ import { WorkflowSteps, WorkflowTasks } from './load-workflow.tasks.js';
 import { clockWithFaults } from './fault-clock.js';
 import { conductorOptions, type WorkerFaults, type WorkerSettings } from './settings.js';
 
+/** Of the app's own statements, in its transactions. */
+const QUERY_TIMEOUT_MS = 5_000;
+
 const providersOf: Record<Load['id'], Provider[]> = {
   A: [OrderTasks, OrderSteps],
   reads: [ReadTasks],
@@ -44,6 +47,8 @@ export class WorkerModule {
           url: engineUrl,
           applicationName: 'nest-conductor',
           poolErrorHandler: () => undefined,
+          // as README tells an app: on a half-open socket a body's own statement would wait for ever
+          extra: { query_timeout: QUERY_TIMEOUT_MS },
         }),
         withFaults(
           ConductorModule.forRoot(

@@ -9,7 +9,7 @@ import { appDataSource } from './app-data-source.js';
 /** Opens what transactional steps run in, where the app has said of which DataSource.
  *  @param sources transactional `@Step` methods of the app
  *  @throws InvalidOptionsError if such steps have no DataSource; OtherDatabaseError */
-export async function stepTransactions(
+export async function openStepTransactions(
   option: ResolvedOptions['transactions'],
   sources: string[],
   modules: ModuleRef,
