@@ -264,6 +264,7 @@ describe('a transactional step', () => {
         committed,
       );
       expect(await payments()).toEqual([`body ${committed}`]);
+      expect(bodies).toBe(committed);
       expect(left).toBeLessThan(1);
     },
   );

@@ -298,7 +298,7 @@ export const mutants: Mutant[] = [
     guard: 'transactional step: nothing is sent after its ROLLBACK',
     file: 'lib/persistence/seal.ts',
     code: "if (args[0] === 'ROLLBACK') over = true;",
-    without: '',
+    without: "if (args[0] === 'ROLLBACK') over = false;",
     tests: ['test/e2e/transactions-misused.spec.ts'],
   },
   {

@@ -14,7 +14,7 @@ import { WorkflowSteps, WorkflowTasks } from './load-workflow.tasks.js';
 import { clockWithFaults } from './fault-clock.js';
 import { conductorOptions, type WorkerFaults, type WorkerSettings } from './settings.js';
 
-/** Of the app's own statements, in its transactions. */
+/** Of the app's own connects, and statements in its transactions. */
 const QUERY_TIMEOUT_MS = 5_000;
 
 const providersOf: Record<Load['id'], Provider[]> = {
@@ -47,7 +47,8 @@ export class WorkerModule {
           url: engineUrl,
           applicationName: 'nest-conductor',
           poolErrorHandler: () => undefined,
-          // as README tells an app: on a half-open socket a body's own statement would wait for ever
+          // as README tells an app: on a half-open socket a connect, or a body's own statement, would wait for ever
+          connectTimeoutMS: QUERY_TIMEOUT_MS,
           extra: { query_timeout: QUERY_TIMEOUT_MS },
         }),
         withFaults(
