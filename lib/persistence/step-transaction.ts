@@ -164,6 +164,7 @@ export class StepTransaction {
 
   /** An error without a code may also be a subscriber's of the app, or say that the DataSource is closed: waiting does not help. */
   private isOfConnection(error: unknown): boolean {
+    if (this.lost) return true; // TypeORM may say no more than that its runner is released
     return this.client === undefined
       ? !(error instanceof TypeORMError)
       : error instanceof QueryFailedError;
