@@ -121,8 +121,8 @@ export const mutants: Mutant[] = [
   {
     guard: 'recovery: only a loss while alone ends an execution',
     file: sql('recover'),
-    code: 'where r.id = c.id and c.alone and c.charge and',
-    without: 'where r.id = c.id and c.charge and',
+    code: 'l.alone and x.charge and l.losses',
+    without: 'x.charge and l.losses',
     tests: [persistence('recover'), persistence('recover-guards')],
   },
   {

@@ -45,9 +45,9 @@ begin
       where r.worker_id = victim.id and r.status = ${status.running}
       order by r.id limit p_limit for update of r skip locked),
     charged as materialized (
-      select l.*, l.losses + case when l.started and not victim.stopping then 1 else 0 end as losses_now,
-             l.started and not victim.stopping as charge
-      from lost l),
+      select l.*, l.losses + x.charge::int as losses_now, x.charge,
+             l.alone and x.charge and l.losses + 1 >= coalesce(l.max_losses, 2147483647) as ends
+      from lost l, lateral (select l.started and not victim.stopping as charge) x),
     noted as (
       insert into ${s}.failure (execution_id, claim, attempt, failed_at, error)
       select c.id, c.claims, c.failures + 1, ts, json_build_object('name', 'WorkerLostError', 'code', 'WORKER_LOST',
@@ -55,7 +55,7 @@ begin
       from charged c where c.charge on conflict do nothing),
     ending as (
       delete from ${s}.run r using charged c
-      where r.id = c.id and c.alone and c.charge and c.losses_now >= c.max_losses
+      where r.id = c.id and c.ends
       returning c.id, c.token, c.task_id, c.started_at, c.claims, c.failures, c.losses_now),
     outcomes as (
       insert into ${s}.outcome (id, token, finished_at, started_at, task_id, claims, status, failures, losses, error)
@@ -68,7 +68,7 @@ begin
       set status = ${status.pending}, token = null, worker_id = null, started = false, losses = c.losses_now,
           alone = c.alone or c.losses_now >= least(${lossesBeforeAlone}, c.max_losses - 1) and c.losses_now > 0
       from charged c
-      where r.id = c.id and not (c.alone and c.charge and c.losses_now >= coalesce(c.max_losses, 2147483647))
+      where r.id = c.id and not c.ends
       returning r.id)
     select (select count(*) from returned), (select count(*) from outcomes) into recovered, ended;
     more := recovered + ended >= p_limit;
