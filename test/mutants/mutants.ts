@@ -114,8 +114,8 @@ export const mutants: Mutant[] = [
   {
     guard: 'recovery: an announced stop is charged nothing',
     file: sql('recover'),
-    code: 'case when l.started and not victim.stopping then 1',
-    without: 'case when l.started then 1',
+    code: 'l.started and not victim.stopping as charge',
+    without: 'l.started as charge',
     tests: [persistence('recover')],
   },
   {
