@@ -16,15 +16,15 @@ export const mutants: Mutant[] = [
   {
     guard: 'settle: the token',
     file: sql('settle'),
-    code: 'on r.id = a.id and r.token = a.token and r.status',
-    without: 'on r.id = a.id and r.status',
+    code: 'on r.id = a.id and r.token = a.token\n    where a.outcome = ${code.completed}',
+    without: 'on r.id = a.id\n    where a.outcome = ${code.completed}',
     tests: [persistence('fence')],
   },
   {
     guard: 'settle: what somebody else has locked is skipped',
     file: sql('settle'),
-    code: 'order by r.id for update of r skip locked),',
-    without: 'order by r.id for update of r),',
+    code: 'where a.outcome = ${code.completed} for update of r skip locked),',
+    without: 'where a.outcome = ${code.completed} for update of r),',
     tests: [persistence('fence')],
   },
   {

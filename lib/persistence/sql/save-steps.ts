@@ -1,4 +1,3 @@
-import { statusCode as status } from '../../execution/execution-status.js';
 import { reportCode } from '../../execution/outcome.js';
 import { recordKind, recordStatus } from '../../execution/step-record.js';
 import { sqlFunction } from './sql-function.js';
@@ -27,7 +26,6 @@ export const askedRecords = `
 export const heldRuns = (s: string, asked: string) => `
     select r.id, r.token from ${s}.run r
     join (select distinct a.id, a.token from ${asked} a) a on a.id = r.id and a.token = r.token
-    where r.status = ${status.running}
     order by r.id for no key update of r skip locked`;
 
 /** A record is written once. Only what is still open may change: a wait keeps the time it was first due at, so that it

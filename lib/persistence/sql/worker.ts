@@ -79,7 +79,7 @@ export const releaseOrphans = sqlFunction({
   body: (s) => `
 update ${s}.run r set status = ${status.pending}, token = null, worker_id = null, started = false
 from (select x.id, x.token from unnest(p_ids, p_tokens) k(id, token)
-      join ${s}.run x on x.id = k.id and x.token = k.token and x.status = ${status.running}
+      join ${s}.run x on x.id = k.id and x.token = k.token
       order by x.id for update of x skip locked) held
 where r.id = held.id and r.token = held.token
 returning r.id`,
