@@ -13,7 +13,7 @@ import type { TaskContexts } from '../worker/task-contexts.js';
 import { TaskLogs } from '../worker/task-logs.js';
 import { TaskRunner } from '../worker/task-runner.js';
 import { WorkerLog } from '../worker/worker-log.js';
-import type { ServedQueue } from '../worker/slots.js';
+import type { ServedQueue } from '../worker/queue-slots.js';
 import { Worker } from '../worker/worker.js';
 import { Retention } from './duties/retention.js';
 import { watchFloatingRejections } from './floating-rejections.js';

@@ -8,7 +8,7 @@ import type {
   TaskRepository,
   StoredSettings,
 } from '../persistence/repositories/task.repository.js';
-import type { ServedQueue } from '../worker/slots.js';
+import type { ServedQueue } from '../worker/queue-slots.js';
 
 /** Writes the settings of the tasks that this process serves, offers it what is blocked, and gives the queues that it serves.
  *  @param patienceMs how long to go on while the database does not answer */

@@ -1,13 +1,5 @@
-import type { TaskDefinition } from '../discovery/task-definition.js';
-
-/** A queue that this worker serves. */
-export interface ServedQueue {
-  queueId: number;
-  name: string;
-  /** Handlers of this queue that run at once in this process. */
-  concurrency: number;
-  tasks: Map<number, TaskDefinition>;
-}
+import type { Clock } from '../common/clock.js';
+import { QueueSlots, type ServedQueue } from './queue-slots.js';
 
 /** What one queue of a claim has room for. */
 export interface SlotRequest {
@@ -16,29 +8,48 @@ export interface SlotRequest {
   taskIds: number[];
 }
 
-/** How many more handlers each queue may run in this process. */
+/** The slots of every queue that this process serves. */
 export class Slots {
-  private queues: ServedQueue[] = [];
-  private readonly taken = new Map<number, number>();
+  private queues: QueueSlots[] = [];
+  private byTask = new Map<number, QueueSlots>();
 
+  constructor(private readonly clock: Clock) {}
+
+  /** Those served already keep their slots: what runs in them goes on. */
   serve(queues: ServedQueue[]): void {
-    this.queues = queues;
+    this.queues = queues.map(
+      (queue) =>
+        this.queues.find((known) => known.queue === queue) ?? new QueueSlots(queue, this.clock),
+    );
+    this.byTask = new Map(
+      this.queues.flatMap((slots) =>
+        [...slots.queue.tasks.keys()].map((taskId) => [taskId, slots] as const),
+      ),
+    );
+  }
+
+  get all(): readonly QueueSlots[] {
+    return this.queues;
   }
 
   get taskIds(): number[] {
-    return this.queues.flatMap((queue) => [...queue.tasks.keys()]);
+    return [...this.byTask.keys()];
   }
 
-  queueOf(taskId: number): ServedQueue {
-    return this.queues.find(({ tasks }) => tasks.has(taskId))!;
+  get running(): number {
+    return this.queues.reduce((sum, { running }) => sum + running, 0);
   }
 
-  /** Of every queue that has some. */
-  free(): SlotRequest[] {
+  of(taskId: number): QueueSlots {
+    return this.byTask.get(taskId)!;
+  }
+
+  /** What to claim for every queue that has room. */
+  wanted(): SlotRequest[] {
     return this.queues
-      .map(({ queueId, concurrency, tasks }) => ({
+      .map(({ queue: { queueId, tasks }, wanted }) => ({
         queueId,
-        slots: concurrency - (this.taken.get(queueId) ?? 0),
+        slots: wanted,
         taskIds: [...tasks.keys()],
       }))
       .filter(({ slots, taskIds }) => slots > 0 && taskIds.length > 0);
@@ -47,19 +58,11 @@ export class Slots {
   /** Whether a claim leaves something behind for want of slots: it did not ask for a queue, or got all that it asked for. */
   areShort(requests: SlotRequest[], claimed: { taskId: number }[]): boolean {
     if (requests.length < this.queues.length) return true;
-    const came = new Map<number, number>();
+    const came = new Map<QueueSlots, number>();
     for (const { taskId } of claimed) {
-      const { queueId } = this.queueOf(taskId);
-      came.set(queueId, (came.get(queueId) ?? 0) + 1);
+      const slots = this.of(taskId);
+      came.set(slots, (came.get(slots) ?? 0) + 1);
     }
-    return requests.some(({ queueId, slots }) => came.get(queueId) === slots);
-  }
-
-  take({ queueId }: ServedQueue): void {
-    this.taken.set(queueId, (this.taken.get(queueId) ?? 0) + 1);
-  }
-
-  giveBack({ queueId }: ServedQueue): void {
-    this.taken.set(queueId, this.taken.get(queueId)! - 1);
+    return requests.some(({ slots, taskIds }) => came.get(this.of(taskIds[0]!)) === slots);
   }
 }

@@ -3,7 +3,6 @@ import { afterMacrotask } from '../common/after-drain.js';
 import { Alarm } from '../common/alarm.js';
 import { jittered, type Clock } from '../common/clock.js';
 import { deferred } from '../common/deferred.js';
-import type { TaskDefinition } from '../discovery/task-definition.js';
 import type { Outcome } from '../execution/outcome.js';
 import { serializeError } from '../execution/serialized-error.js';
 import type {
@@ -15,7 +14,8 @@ import type { Fence } from '../persistence/repositories/worker.repository.js';
 import { isItemFailure } from '../persistence/statement.js';
 import { Attempt } from './attempt.js';
 import type { Completer } from './completer.js';
-import { Slots, type ServedQueue, type SlotRequest } from './slots.js';
+import type { QueueSlots, ServedQueue } from './queue-slots.js';
+import { Slots, type SlotRequest } from './slots.js';
 import type { TaskRunner } from './task-runner.js';
 import type { WorkerLog } from './worker-log.js';
 
@@ -28,13 +28,18 @@ const CONTENDED_PAUSE_MS = 10;
 const FIRST_BACKOFF_MS = 50;
 const LONGEST_BACKOFF_MS = 5_000;
 
+/** While so many outcomes wait for the database, nothing is claimed: it could not take more. */
+const MOST_UNSETTLED = 4_000;
+
 /** Does the work: free slots, claim, run, settle. It claims when it is told that there may be something: by a hint, by the
- *  heartbeat, by its timer for the next due time, or by a slot that became free. */
+ *  heartbeat, by its timer for the next due time, or by a slot that became free. A slot is free as soon as its handler has ended, and
+ *  what is claimed ahead begins in it at once; outcomes are settled beside that, many together. */
 export class Worker {
   private workerId?: number;
-  private readonly slots = new Slots();
-  private readonly attempts = new Map<string, Attempt>();
+  private readonly slots: Slots;
+  private readonly attempts = new Set<Attempt>();
   private readonly claimsInFlight = new Set<string>();
+  private unsettled = 0;
   private lone?: Attempt;
   private claiming = false;
   private wanted = false;
@@ -42,6 +47,7 @@ export class Worker {
   private claims = true;
   private backoffMs = 0;
   private readonly alarm: Alarm;
+  private readonly aheadAlarm: Alarm;
   /** The last claim left something behind, for want of slots: the next free one is worth a claim. */
   private starved = false;
   private idleWaiters: (() => void)[] = [];
@@ -54,7 +60,9 @@ export class Worker {
     private readonly log: WorkerLog,
     private readonly clock: Clock,
   ) {
+    this.slots = new Slots(clock);
     this.alarm = new Alarm(clock, () => this.wake());
+    this.aheadAlarm = new Alarm(clock, () => this.giveBackTheImpatient());
   }
 
   start(workerId: number, queues: ServedQueue[]): void {
@@ -66,22 +74,24 @@ export class Worker {
   stopClaiming(): void {
     this.workerId = undefined;
     this.alarm.clear();
-    for (const attempt of this.attempts.values()) attempt.nudge();
+    for (const slots of this.slots.all) this.giveBack(slots.takeBack());
+    for (const attempt of this.attempts) attempt.nudge();
   }
 
   get taskIds(): number[] {
     return this.slots.taskIds;
   }
 
-  /** What is really running, for the database to compare. */
+  /** What this process really has, for the database to compare. */
   fences(): Fence[] {
-    return [...this.attempts.values()]
+    return [...this.attempts]
       .filter((attempt) => attempt.interrupted !== 'lost')
       .map(({ execution: { id, token } }) => ({ id, token }));
   }
 
+  /** Handlers that run now. */
   get busy(): number {
-    return this.attempts.size;
+    return this.slots.running;
   }
 
   isClaiming(token: string): boolean {
@@ -117,11 +127,13 @@ export class Worker {
 
   /** Shortly before the lease ends, or once it is lost: no attempt may go on. */
   loseAll(reason?: Error): void {
-    for (const attempt of this.attempts.values()) attempt.lose(reason);
+    for (const slots of this.slots.all)
+      for (const attempt of slots.takeBack()) void this.finish(attempt, { type: 'lost' });
+    for (const attempt of this.attempts) attempt.lose(reason);
   }
 
   interruptAll(reason: Error): void {
-    for (const attempt of this.attempts.values()) attempt.interrupt(reason);
+    for (const attempt of this.attempts) attempt.interrupt(reason);
   }
 
   /** Resolves when the next attempt is settled. */
@@ -156,7 +168,7 @@ export class Worker {
   private async claimOnce(workerId: number): Promise<void> {
     // something that runs alone waits for the process to empty: nothing else may come in
     if (this.lone !== undefined || !this.claims) return;
-    const requests = this.slots.free();
+    const requests = this.unsettled < MOST_UNSETTLED ? this.slots.wanted() : [];
     this.starved = this.slots.areShort(requests, []);
     if (requests.length === 0) return;
     const token = randomUuid();
@@ -182,7 +194,7 @@ export class Worker {
     // the reply was a lease on its way, or this process stood still meanwhile: somebody else may be running these by now. If they are
     // still ours, the heartbeat finds them
     if (!this.claims || (this.workerId !== undefined && this.workerId !== workerId)) return;
-    for (const row of reply.executions) this.begin(row);
+    this.receive(reply.executions);
     if (reply.overdue) await this.endOverdue();
     this.planNext(reply, requests);
   }
@@ -211,37 +223,84 @@ export class Worker {
     this.wakeIn(jittered(this.clock, this.backoffMs));
   }
 
-  private begin({ taskId, ...row }: ClaimRow): void {
-    const queue = this.slots.queueOf(taskId);
-    const task = queue.tasks.get(taskId)!;
-    const attempt = new Attempt(
-      { ...row, task: { id: taskId, name: task.name, queue: queue.name } },
-      { owner: { executionId: row.id, taskName: task.name } },
-    );
-    this.attempts.set(`${row.id} ${row.token}`, attempt);
-    this.slots.take(queue);
-    if (row.alone) this.lone = attempt;
-    void this.carryOut(attempt, task)
-      .catch((error: unknown) => this.log.settleFailed(attempt.execution, error))
-      .finally(() => this.finished(attempt, queue));
+  private receive(rows: ClaimRow[]): void {
+    const came = new Map<QueueSlots, Attempt[]>();
+    for (const row of rows) {
+      const slots = this.slots.of(row.taskId);
+      const { name: queue, tasks } = slots.queue;
+      const { name } = tasks.get(row.taskId)!;
+      const attempt = new Attempt(
+        { ...row, task: { id: row.taskId, name, queue } },
+        { owner: { executionId: row.id, taskName: name } },
+      );
+      this.attempts.add(attempt);
+      if (row.alone) this.lone = attempt;
+      const others = came.get(slots);
+      if (others === undefined) came.set(slots, [attempt]);
+      else others.push(attempt);
+    }
+    for (const [slots, attempts] of came) {
+      this.giveBack(slots.add(attempts));
+      // claimed when the stop was announced: it has not begun, and need not
+      if (this.workerId === undefined) this.giveBack(slots.takeBack());
+      this.fill(slots);
+    }
   }
 
-  private async carryOut(attempt: Attempt, task: TaskDefinition): Promise<void> {
-    // claimed when the stop was announced: it has not begun, and need not
-    if (this.workerId === undefined) return await this.settle(attempt, { type: 'released' });
-    if (attempt.execution.alone && !(await this.startAlone(attempt))) return;
-    const outcome = await this.runner.run(attempt, task);
-    await this.settle(attempt, outcome);
+  /** Begins what there are slots for. */
+  private fill(slots: QueueSlots): void {
+    for (let next = slots.begin(); next !== undefined; next = slots.begin())
+      void this.finish(next, this.inSlot(next, slots));
+    if (slots.patienceMs !== undefined) this.aheadAlarm.set(slots.patienceMs);
+  }
+
+  /** They have not begun: others may have them. */
+  private giveBack(attempts: Attempt[]): void {
+    for (const attempt of attempts) void this.finish(attempt, { type: 'released' });
+  }
+
+  private giveBackTheImpatient(): void {
+    for (const slots of this.slots.all) {
+      const { patienceMs } = slots;
+      if (patienceMs === undefined) continue;
+      if (patienceMs > 0) {
+        this.aheadAlarm.set(patienceMs);
+      } else {
+        slots.slowDown();
+        this.giveBack(slots.takeBack());
+      }
+    }
+  }
+
+  /** Never rejects. */
+  private async finish(attempt: Attempt, outcome: Outcome | Promise<Outcome>): Promise<void> {
+    try {
+      await this.settle(attempt, await outcome);
+    } catch (error) {
+      this.log.settleFailed(attempt.execution, error);
+    } finally {
+      this.finished(attempt);
+    }
+  }
+
+  private async inSlot(attempt: Attempt, slots: QueueSlots): Promise<Outcome> {
+    const { alone, task } = attempt.execution;
+    let beganAt = this.clock.now();
+    try {
+      if (alone && !(await this.startAlone(attempt))) return { type: 'released' };
+      beganAt = this.clock.now();
+      return await this.runner.run(attempt, slots.queue.tasks.get(task.id)!);
+    } finally {
+      slots.end(this.clock.now() - beganAt);
+      this.fill(slots);
+      if (this.starved && slots.wanted > 0) this.wake();
+    }
   }
 
   /** Waits until nothing else runs in this process, then says that it starts: from here its process's loss is charged to it. */
   private async startAlone(attempt: Attempt): Promise<boolean> {
-    while ([...this.attempts.values()].some((other) => other !== attempt))
-      await this.nextFinished();
-    if (attempt.interrupted !== undefined || this.workerId === undefined) {
-      await this.settle(attempt, { type: 'released' });
-      return false;
-    }
+    while ([...this.attempts].some((other) => other !== attempt)) await this.nextFinished();
+    if (attempt.interrupted !== undefined || this.workerId === undefined) return false;
     const { id, token } = attempt.execution;
     return await this.executions.startAlone(id, token, () => attempt.interrupted === undefined);
   }
@@ -252,6 +311,7 @@ export class Worker {
       return this.log.lost(attempt.execution);
     const { id, token } = attempt.execution;
     const forget = attempt.journal?.mayForget ?? true;
+    this.unsettled += 1;
     try {
       const report = await this.completer.settle({ id, token, outcome, forget });
       if (report === 'lost') this.log.lost(attempt.execution);
@@ -262,13 +322,13 @@ export class Worker {
       if (!isItemFailure(error) || outcome.type === 'failed') throw error;
       const failed: Outcome = { type: 'failed', error: serializeError(this.log.visible(error)) };
       await this.completer.settle({ id, token, outcome: failed, forget });
+    } finally {
+      this.unsettled -= 1;
     }
   }
 
-  private finished(attempt: Attempt, queue: ServedQueue): void {
-    const { id, token } = attempt.execution;
-    this.attempts.delete(`${id} ${token}`);
-    this.slots.giveBack(queue);
+  private finished(attempt: Attempt): void {
+    this.attempts.delete(attempt);
     if (this.lone === attempt) {
       this.lone = undefined;
       this.starved = true;

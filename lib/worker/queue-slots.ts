@@ -1,0 +1,110 @@
+import type { Clock } from '../common/clock.js';
+import type { TaskDefinition } from '../discovery/task-definition.js';
+import type { Attempt } from './attempt.js';
+
+/** A queue that this worker serves. */
+export interface ServedQueue {
+  queueId: number;
+  name: string;
+  /** Handlers of this queue that run at once in this process. */
+  concurrency: number;
+  tasks: Map<number, TaskDefinition>;
+}
+
+/** What is claimed ahead is begun within about this time: so long may something of a higher priority that comes later, or a
+ *  worker that has nothing to do, wait for it. */
+const AHEAD_MS = 50;
+
+/** Claimed ahead at most. */
+const MOST_AHEAD = 1_000;
+
+/** What has waited for a slot for this long goes back: the handlers take longer than they did. */
+export const AHEAD_PATIENCE_MS = 250;
+
+/** The part that one handler's time has in the mean. */
+const WEIGHT = 1 / 16;
+
+interface Ahead {
+  attempt: Attempt;
+  since: number;
+}
+
+/** The slots of one queue in this process, and what is claimed ahead for them: as many as they will begin within AHEAD_MS, by the
+ *  time that handlers have taken lately. So fast handlers need few claims, and slow ones keep nothing from other workers. */
+export class QueueSlots {
+  private taken = 0;
+  /** The next that begins is the last. */
+  private ahead: Ahead[] = [];
+  private meanMs = Infinity;
+  /** The last claim brought what was lost with its process. Should one of these be why, few others shall be lost with it. */
+  private careful = false;
+
+  constructor(
+    readonly queue: ServedQueue,
+    private readonly clock: Clock,
+  ) {}
+
+  get running(): number {
+    return this.taken;
+  }
+
+  get free(): number {
+    return this.queue.concurrency - this.taken;
+  }
+
+  /** How many to claim: none while half of what may be ahead is there. */
+  get wanted(): number {
+    const most = this.careful
+      ? 0
+      : Math.min(MOST_AHEAD, Math.floor((this.queue.concurrency * AHEAD_MS) / this.meanMs));
+    return this.ahead.length > most / 2 ? 0 : Math.max(0, this.free + most - this.ahead.length);
+  }
+
+  /** What a claim brought, in its order. @returns those that go back at once */
+  add(attempts: Attempt[]): Attempt[] {
+    const room = this.free - this.ahead.length;
+    const lost = attempts.filter(({ execution }) => execution.losses > 0);
+    this.careful = lost.length > 0;
+    const refused = new Set(
+      attempts.slice(Math.max(room, 0)).filter((other) => lost.includes(other)),
+    );
+    const since = this.clock.now();
+    const came = attempts
+      .filter((attempt) => !refused.has(attempt))
+      .map((attempt) => ({ attempt, since }));
+    // those of before may be of a lower priority; the sort is stable
+    this.ahead = [...came.reverse(), ...this.ahead].sort(
+      (a, b) => a.attempt.execution.priority - b.attempt.execution.priority,
+    );
+    return [...refused];
+  }
+
+  /** The next that begins, if there is a slot for it, which it then has. */
+  begin(): Attempt | undefined {
+    if (this.ahead.length === 0 || this.free <= 0) return undefined;
+    this.taken += 1;
+    return this.ahead.pop()!.attempt;
+  }
+
+  /** Its handler has ended, after this time. */
+  end(tookMs: number): void {
+    this.taken -= 1;
+    this.meanMs = this.meanMs === Infinity ? tookMs : this.meanMs + (tookMs - this.meanMs) * WEIGHT;
+  }
+
+  /** Until something that waits for a slot shall go back; undefined: nothing waits. */
+  get patienceMs(): number | undefined {
+    const next = this.ahead.at(-1);
+    return next && next.since + AHEAD_PATIENCE_MS - this.clock.now();
+  }
+
+  /** All that waits for a slot, which it shall not get. */
+  takeBack(): Attempt[] {
+    return this.ahead.splice(0).map(({ attempt }) => attempt);
+  }
+
+  /** The handlers take longer than the mean says: it knows only those that have ended. */
+  slowDown(): void {
+    this.meanMs = Math.max(this.meanMs, AHEAD_PATIENCE_MS);
+  }
+}
