@@ -1,0 +1,118 @@
+import { Injectable } from '@nestjs/common';
+import { Task } from '../../lib/index.js';
+import { Gate } from '../support/gate.js';
+import { testApps, type TestApp } from '../support/test-app.js';
+import { until } from '../support/until.js';
+
+describe('what is claimed ahead', () => {
+  const apps = testApps();
+  let running = 0;
+  let most = 0;
+  let gate: Gate;
+  let begun: string[];
+
+  @Injectable()
+  class Tasks {
+    @Task('quick')
+    async quick({ payload }: { payload: string }) {
+      begun.push(payload);
+      most = Math.max(most, ++running);
+      await Promise.resolve();
+      running -= 1;
+    }
+
+    @Task('held')
+    async held() {
+      await gate.pass();
+    }
+  }
+
+  /** Until so many that are not finished have been claimed, though they may have gone back since. */
+  const claimed = (count: number) =>
+    until(async () => {
+      const [row] = await apps.database.query<{ n: number }>(
+        `select count(*)::int as n from conductor.run where claims > 0`,
+      );
+      return row!.n === count;
+    });
+
+  const ended = (count: number) =>
+    until(async () => {
+      const [row] = await apps.database.query<{ n: number }>(
+        `select count(*)::int as n from conductor.outcome where status = 4`,
+      );
+      return row!.n === count;
+    });
+
+  /** So that the worker knows how fast its handlers are. */
+  const warmUp = async (app: TestApp, count = 200) => {
+    await app.conductor.invokeMany(
+      { name: 'quick' },
+      Array.from({ length: count }, () => ({ payload: 'warm' })),
+    );
+    await ended(count);
+    begun = [];
+    most = 0;
+  };
+
+  beforeEach(() => {
+    running = 0;
+    most = 0;
+    begun = [];
+    gate = new Gate();
+  });
+
+  it('W1 begins within the concurrency of its queue, in the order of the claim', async () => {
+    const app = await apps.start({ providers: [Tasks], queues: { default: { concurrency: 3 } } });
+    await warmUp(app);
+    const payloads = Array.from({ length: 500 }, (_, n) => `${n}`);
+    await app.conductor.invokeMany(
+      { name: 'quick' },
+      payloads.map((payload) => ({ payload })),
+    );
+    await ended(700);
+    expect(most).toBeLessThanOrEqual(3);
+    expect(begun).toEqual(payloads);
+    const [row] = await apps.database.query<{ tokens: number }>(
+      `select count(distinct token)::int as tokens from conductor.outcome`,
+    );
+    expect(row!.tokens).toBeLessThan(700 / 3); // claims, each of which brought more than there are slots
+  });
+
+  it('goes back when handlers turn out to be slow, and another worker takes it', async () => {
+    const first = await apps.start({ providers: [Tasks], queues: { default: { concurrency: 2 } } });
+    await warmUp(first);
+    await first.conductor.invokeMany({ name: 'held' }, [{ payload: null }, { payload: null }]);
+    await gate.reached;
+    await first.conductor.invokeMany(
+      { name: 'quick' },
+      Array.from({ length: 20 }, (_, n) => ({ payload: `${n}` })),
+    );
+    await claimed(22);
+    await apps.start({ providers: [Tasks], queues: { default: { concurrency: 2 } } });
+    await ended(220);
+    expect(begun).toHaveLength(20);
+    gate.open();
+    await ended(222);
+  });
+
+  it('K3 goes back unbegun at a shutdown: same place, same attempt', async () => {
+    const first = await apps.start({ providers: [Tasks], queues: { default: { concurrency: 1 } } });
+    await warmUp(first);
+    await first.conductor.invokeMany({ name: 'held' }, [{ payload: null }]);
+    await first.conductor.invokeMany(
+      { name: 'quick' },
+      Array.from({ length: 20 }, (_, n) => ({ payload: `${n}` })),
+    );
+    await claimed(21);
+    const closing = first.app.close();
+    await until(() => first.orchestrator.info.isShuttingDown);
+    gate.open();
+    await closing;
+    expect(begun).toEqual([]);
+    const rows = await apps.database.query<{ failures: number; losses: number }>(
+      `select distinct failures, losses from conductor.run`,
+    );
+    expect(rows).toEqual([{ failures: 0, losses: 0 }]);
+  });
+});
