@@ -1,7 +1,8 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
-import { v7 as orderedUuid, validate as isUuid } from 'uuid';
+import { validate as isUuid } from 'uuid';
 import { durationProblem, parseDuration } from '../common/duration.js';
 import { OptionReader } from '../common/option-reader.js';
+import { orderedUuid } from '../common/ordered-uuid.js';
 import { isTaskContract } from '../contracts/define-task.js';
 import { parseWith, storedForm } from '../contracts/parse.js';
 import { nameProblem } from '../contracts/task-name.js';
