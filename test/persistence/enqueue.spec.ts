@@ -36,11 +36,11 @@ describe('enqueue', () => {
   const enqueue = (items: NewExecution[], channels: string[] = []) =>
     db.executions.enqueue(items, channels, 0);
 
-  const callText = `select * from conductor.enqueue($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`;
+  const callText = `select * from conductor.enqueue($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`;
   const callOf = ({ id, taskId, payload }: NewExecution, channels: string[] = []) => [
     [id],
     [taskId],
-    ...Array.from({ length: 6 }, () => [null]),
+    ...Array.from({ length: 7 }, () => null),
     [payload],
     channels,
   ];

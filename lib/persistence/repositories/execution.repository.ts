@@ -121,17 +121,19 @@ export class ExecutionRepository {
     patienceMs: number,
   ): Promise<EnqueueReport[]> {
     const { statement, schema } = this.database;
+    const tasks = [...new Set(items.map((item) => item.taskId))];
     const rows = await statement.persist<{ ordinal: number; code: number }>(
       enqueue.call(schema),
       [
         items.map((item) => item.id),
-        items.map((item) => item.taskId),
-        items.map((item) => item.priority ?? null),
-        items.map((item) => item.runAt ?? null),
-        items.map((item) => item.delayMs ?? null),
-        items.map((item) => item.expireAfterMs ?? null),
-        items.map((item) => item.deadlineMs ?? null),
-        items.map((item) => item.deadline ?? null),
+        tasks,
+        tasks.length === 1 ? null : items.map((item) => tasks.indexOf(item.taskId) + 1),
+        given(items, (item) => item.priority),
+        given(items, (item) => item.runAt),
+        given(items, (item) => item.delayMs),
+        given(items, (item) => item.expireAfterMs),
+        given(items, (item) => item.deadlineMs),
+        given(items, (item) => item.deadline),
         items.map((item) => item.payload),
         channels,
       ],
@@ -261,6 +263,16 @@ export class ExecutionRepository {
     }
     return items.map((item) => reports.get(key(item))!);
   }
+}
+
+/** One for each item; null where none has it: an array of nulls would be read element by element. */
+function given<T>(
+  items: NewExecution[],
+  of: (item: NewExecution) => T | undefined,
+): (T | null)[] | null {
+  return items.every((item) => of(item) === undefined)
+    ? null
+    : items.map((item) => of(item) ?? null);
 }
 
 function settledValue(outcome: SettledOutcome): string | null {
