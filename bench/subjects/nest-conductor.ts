@@ -1,0 +1,109 @@
+import 'reflect-metadata';
+import { Injectable, Module, type INestApplicationContext } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import {
+  Conductor,
+  ConductorModule,
+  defineTask,
+  Orchestrator,
+  Task,
+  TaskContext,
+  TaskEvent,
+  type,
+} from 'nest-conductor';
+import { Probe } from '../harness/probe.js';
+import type { Handle, Job, Place, Setting, Subject, SubjectOptions, Work } from './subject.js';
+
+export const settings: Setting[] = [
+  {
+    name: 'everything',
+    value: 'its default (10 handlers at once, a pool of 5), but where a row says otherwise',
+    why: 'the figures are meant to be what a new user gets',
+  },
+];
+
+const noop = defineTask({ name: 'bench.noop', payload: type<Job>() });
+const steps = defineTask({ name: 'bench.steps', payload: type<Job>() });
+
+let handle: Handle;
+
+@Injectable()
+class BenchTasks {
+  @Task(noop)
+  async noop(event: TaskEvent<typeof noop>) {
+    handle(event.payload);
+  }
+
+  @Task(steps)
+  async steps(event: TaskEvent<typeof steps>, ctx: TaskContext) {
+    for (let step = 0; step < event.payload.steps!; step += 1)
+      await ctx.step(`step ${step}`, () => step);
+    handle(event.payload);
+  }
+}
+
+class NestConductor implements Subject {
+  private app!: INestApplicationContext;
+  private conductor!: Conductor;
+  private orchestrator!: Orchestrator;
+  private probe!: Probe;
+
+  constructor(private readonly options: SubjectOptions) {}
+
+  async open({ postgres }: Place): Promise<void> {
+    const { concurrency } = this.options;
+    @Module({
+      imports: [
+        ConductorModule.forRoot({
+          connection: { url: postgres },
+          autoStart: false,
+          ...(concurrency !== undefined && { queues: { default: { concurrency } } }),
+        }),
+      ],
+      providers: [BenchTasks],
+    })
+    class AppModule {}
+    this.app = await NestFactory.createApplicationContext(AppModule, { logger: ['error', 'warn'] });
+    this.conductor = this.app.get(Conductor);
+    this.orchestrator = this.app.get(Orchestrator);
+    this.probe = await Probe.open(postgres);
+  }
+
+  async enqueue(work: Work, jobs: Job[]): Promise<void> {
+    await this.conductor.invokeMany(
+      work === 'noop' ? noop : steps,
+      jobs.map((payload) => ({ payload })),
+    );
+  }
+
+  async invoke(work: Work, job: Job): Promise<void> {
+    await this.conductor.invoke(work === 'noop' ? noop : steps, job);
+  }
+
+  async start(handler: Handle): Promise<void> {
+    handle = handler;
+    await this.orchestrator.start();
+  }
+
+  async stop(): Promise<void> {
+    await this.orchestrator.stop();
+  }
+
+  async isDrained(): Promise<boolean> {
+    return await this.probe.ask<boolean>('select not exists (select from conductor.run)');
+  }
+
+  async completed(): Promise<number> {
+    // 4: completed
+    return await this.probe.ask<number>(
+      'select count(*)::int from conductor.outcome where status = 4',
+    );
+  }
+
+  async close(): Promise<void> {
+    await this.probe.close();
+    await this.app.close();
+  }
+}
+
+export const create = (options: SubjectOptions): Subject => new NestConductor(options);

@@ -1,0 +1,85 @@
+import { PgBoss } from 'pg-boss';
+import { Probe } from '../harness/probe.js';
+import type { Handle, Job, Place, Setting, Subject, SubjectOptions, Work } from './subject.js';
+
+const BATCH = 1_000;
+
+export const settings: Setting[] = [
+  {
+    name: 'batchSize',
+    value: `${BATCH}`,
+    why: 'one statement fetches, and one completes, so many jobs',
+  },
+  {
+    name: 'burstWhenBatchFull',
+    value: 'true',
+    why: 'fetches again at once while batches are full, instead of after the polling interval',
+  },
+  {
+    name: 'useListenNotify, notify',
+    value: 'true',
+    why: 'workers are woken when a job comes, instead of at the next poll',
+  },
+  { name: 'insert', value: 'for bulk', why: 'its function for many jobs in one statement' },
+];
+
+class PgBossSubject implements Subject {
+  private boss!: PgBoss;
+  private probe!: Probe;
+
+  constructor(private readonly options: SubjectOptions) {}
+
+  async open({ postgres }: Place): Promise<void> {
+    this.boss = new PgBoss({ connectionString: postgres, useListenNotify: true });
+    this.boss.on('error', (error) => console.error(error));
+    await this.boss.start();
+    await this.boss.createQueue('noop', { notify: true });
+    this.probe = await Probe.open(postgres);
+  }
+
+  async enqueue(work: Work, jobs: Job[]): Promise<void> {
+    await this.boss.insert(
+      work,
+      jobs.map((data) => ({ data })),
+    );
+  }
+
+  async invoke(work: Work, job: Job): Promise<void> {
+    await this.boss.send(work, job);
+  }
+
+  async start(handle: Handle): Promise<void> {
+    const options = {
+      batchSize: BATCH,
+      burstWhenBatchFull: true,
+      pollingIntervalSeconds: 0.5,
+      localConcurrency: this.options.concurrency ?? 1,
+    };
+    await this.boss.work<Job>('noop', options, async (jobs) => {
+      for (const { data } of jobs) handle(data);
+    });
+  }
+
+  async stop(): Promise<void> {
+    await this.boss.offWork('noop', { wait: true });
+  }
+
+  async isDrained(): Promise<boolean> {
+    return await this.probe.ask<boolean>(
+      `select not exists (select from pgboss.job where name = 'noop' and state < 'completed')`,
+    );
+  }
+
+  async completed(): Promise<number> {
+    return await this.probe.ask<number>(
+      `select count(*)::int from pgboss.job where name = 'noop' and state = 'completed'`,
+    );
+  }
+
+  async close(): Promise<void> {
+    await this.boss.stop({ graceful: false });
+    await this.probe.close();
+  }
+}
+
+export const create = (options: SubjectOptions): Subject => new PgBossSubject(options);

@@ -1,0 +1,59 @@
+/** One piece of work. */
+export interface Job {
+  /** Its place among the jobs of a round: each must be done exactly once. */
+  n: number;
+  /** When it was asked for, by `now()`. */
+  at?: number;
+  /** How many memoized steps its handler takes, where the work is `steps`. */
+  steps?: number;
+}
+
+/** `noop`: a handler that only notes that it ran. `steps`: one that takes `job.steps` memoized steps, one after the other. */
+export type Work = 'noop' | 'steps';
+
+/** What a handler calls when it runs. */
+export type Handle = (job: Job) => void;
+
+/** Where a subject works. */
+export interface Place {
+  /** A database of its own. */
+  postgres: string;
+  /** Port of a Redis of its own, where a subject needs one. */
+  redis?: number;
+}
+
+/** One of the systems that are compared, as its own documentation says that it is fastest. Lives in a process of its own. */
+export interface Subject {
+  /** Connects and installs what is needed; nothing is worked on yet. */
+  open(place: Place): Promise<void>;
+  /** Accepts all of these jobs; once it resolves they are durable. */
+  enqueue(work: Work, jobs: Job[]): Promise<void>;
+  /** Accepts one job; once it resolves it is durable. */
+  invoke(work: Work, job: Job): Promise<void>;
+  /** Begins to work, in this process. Can be called again after `stop`. */
+  start(handle: Handle): Promise<void>;
+  stop(): Promise<void>;
+  /** Whether every accepted job has ended, durably. */
+  isDrained(): Promise<boolean>;
+  /** How many jobs have ended well by what is stored, where that is kept. */
+  completed?(): Promise<number>;
+  close(): Promise<void>;
+}
+
+/** Something that makes a subject as good as it gets, or a default that was kept on purpose. */
+export interface Setting {
+  name: string;
+  value: string;
+  why: string;
+}
+
+/** What is exported by each module of this folder. */
+export interface SubjectModule {
+  settings: Setting[];
+  create: (options: SubjectOptions) => Subject;
+}
+
+export interface SubjectOptions {
+  /** Handlers at once, where a scenario asks for a number. */
+  concurrency?: number;
+}
