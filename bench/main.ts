@@ -3,6 +3,7 @@ import { readArguments } from './harness/arguments.js';
 import { commit, machine, versions } from './harness/facts.js';
 import { runScenario, type Row } from './harness/rounds.js';
 import { Server } from './harness/server.js';
+import { Stage } from './harness/stage.js';
 import { table } from './harness/table.js';
 import { scenarios } from './scenarios/index.js';
 
@@ -14,6 +15,12 @@ const chosen = scenarios.filter(({ id, goals, fullOnly }) =>
 );
 
 const server = await Server.start();
+const stage = new Stage(server);
+const context = {
+  stage,
+  quick,
+  some: (count: number) => (quick ? Math.ceil(count / 10) : count),
+};
 const rows = new Map<string, Row[]>();
 const began = new Date().toISOString();
 const postgres = { source: server.source, ...(await server.settings()) };
@@ -36,7 +43,7 @@ async function report(): Promise<void> {
 
 let well = true;
 for (const scenario of chosen) {
-  const wentWell = await runScenario(scenario, { server, quick }, async (current) => {
+  const wentWell = await runScenario(scenario, context, async (current) => {
     rows.set(scenario.id, current);
     await report();
   });
@@ -44,5 +51,6 @@ for (const scenario of chosen) {
   console.log(`\n${table(scenario.title, rows.get(scenario.id)!)}`);
 }
 await report();
+await stage.close();
 await server.stop();
 process.exitCode = well ? 0 : 1;

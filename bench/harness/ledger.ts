@@ -9,13 +9,16 @@ export class Ledger {
   total = 0;
   /** From the asking to the handler, in ms, of jobs that say when they were asked for. */
   readonly latencies: number[] = [];
+  /** What handlers have measured themselves. */
+  readonly notes: Record<string, number>[] = [];
   private waiting?: { total: number; resolve: () => void };
 
   constructor(expected: number) {
     this.runs = new Uint8Array(expected);
   }
 
-  readonly note = ({ n, at }: Job): void => {
+  readonly note = ({ n, at }: Job, notes?: Record<string, number>): void => {
+    if (notes !== undefined) this.notes.push(notes);
     if (at !== undefined) this.latencies.push(now() - at);
     if (n < this.runs.length) this.runs[n]! += 1;
     this.total += 1;

@@ -1,7 +1,9 @@
 import { createRequire } from 'node:module';
 import type pg from 'pg';
+import { now } from './now.js';
 
 let sent = 0;
+const times = new Map<string, number[]>();
 
 /** Counts the statements that this process sends through any copy of `pg`: exact, and on any server, where Postgres's own statistics
  *  come late and need an extension. Patched before a subject is loaded. */
@@ -19,9 +21,28 @@ export function countRoundTrips(): void {
     const { query } = prototype;
     prototype.query = function (...args) {
       sent += 1;
-      return query.apply(this, args);
+      const reply = query.apply(this, args);
+      if (reply instanceof Promise) time(args[0], reply);
+      return reply;
     };
   }
 }
 
 export const roundTrips = (): number => sent;
+
+/** Times of the statements that call a function of this name, in ms. The first question begins to take them. */
+export function timesOf(name: string): number[] {
+  const known = times.get(name);
+  times.set(name, []);
+  return known ?? [];
+}
+
+function time(statement: unknown, reply: Promise<unknown>): void {
+  if (times.size === 0) return;
+  const text = typeof statement === 'string' ? statement : (statement as { text?: string }).text;
+  const taken = times.get(/(\w+)\(/.exec(text ?? '')?.[1] ?? '');
+  if (taken === undefined) return;
+  const began = now();
+  const done = () => void taken.push(now() - began);
+  reply.then(done, done);
+}

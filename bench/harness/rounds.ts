@@ -45,6 +45,7 @@ export async function runScenario(
     rounds: [],
     isOurs: ours,
   }));
+  await scenario.prepare?.(context);
   for (let round = 0; round < rounds; round += 1) {
     for (const [index, { subject, measure }] of scenario.entries.entries()) {
       const { row, rounds: results } = columns[index]!;
@@ -65,6 +66,7 @@ export async function runScenario(
       await changed(columns.map((column) => column.row));
     }
   }
+  await scenario.cleanUp?.(context);
   return columns.every(({ row, isOurs }) => !isOurs || row.problem === undefined);
 }
 

@@ -39,6 +39,8 @@ export class Server {
   private constructor(
     private readonly postgres: RunningPostgres,
     readonly probe: Probe,
+    /** Major. */
+    private readonly version: number,
   ) {}
 
   static async start(): Promise<Server> {
@@ -47,7 +49,9 @@ export class Server {
       settings: SETTINGS,
       log: (line) => process.stderr.write(`${line}\n`),
     });
-    return new Server(postgres, await Probe.open(postgres.url));
+    const probe = await Probe.open(postgres.url);
+    const version = await probe.ask<string>('show server_version_num');
+    return new Server(postgres, probe, Math.floor(Number(version) / 10_000));
   }
 
   async stop(): Promise<void> {
@@ -55,23 +59,39 @@ export class Server {
     await this.postgres.stop();
   }
 
-  /** A fresh database, dropped afterwards. */
-  async withDatabase<T>(work: (url: string) => Promise<T>): Promise<T> {
+  /** A fresh database, or a copy of another one, dropped afterwards. */
+  async withDatabase<T>(work: (url: string) => Promise<T>, template?: string): Promise<T> {
+    const name = await this.createDatabase(template);
+    try {
+      return await work(this.urlOf(name));
+    } finally {
+      await this.dropDatabase(name);
+    }
+  }
+
+  async createDatabase(template?: string): Promise<string> {
     this.databases += 1;
     const name = `bench_${process.pid}_${this.databases}`;
-    await this.probe.rows(`create database ${name}`);
-    try {
-      const url = new URL(this.postgres.url);
-      url.pathname = `/${name}`;
-      return await work(url.href);
-    } finally {
-      await this.probe.rows(`drop database ${name} with (force)`);
-    }
+    // files are copied as files: through the log, which newer versions prefer, a big one would take minutes
+    const copied = template === undefined ? '' : ` template ${template}`;
+    const byFile = template !== undefined && this.version >= 15 ? ' strategy file_copy' : '';
+    await this.probe.rows(`create database ${name}${copied}${byFile}`);
+    return name;
+  }
+
+  async dropDatabase(name: string): Promise<void> {
+    await this.probe.rows(`drop database ${name} with (force)`);
+  }
+
+  urlOf(database: string): string {
+    const url = new URL(this.postgres.url);
+    url.pathname = `/${database}`;
+    return url.href;
   }
 
   /** What the rounds before have left to be written is written now and not while something is measured, and the WAL of the first
    *  change to each page after it belongs to nobody's figures. */
-  async settle(): Promise<void> {
+  async checkpoint(): Promise<void> {
     await this.probe.rows('checkpoint');
   }
 

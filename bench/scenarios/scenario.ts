@@ -1,4 +1,4 @@
-import type { Server } from '../harness/server.js';
+import type { Stage } from '../harness/stage.js';
 import type { SubjectOptions } from '../subjects/subject.js';
 
 /** What one round of one subject came to. */
@@ -9,13 +9,15 @@ export interface Measured {
 }
 
 export interface Context {
-  server: Server;
+  stage: Stage;
   quick: boolean;
+  /** As many, or in a quick run a tenth of them. */
+  some(count: number): number;
 }
 
 /** One row of the table. */
 export interface Entry {
-  /** As it is shown; what is compared with the peers is `nest-conductor`. */
+  /** As it is shown; what the others are compared with is `nest-conductor`. */
   subject: string;
   /** Ours must work: it fails the run, a peer only its row. */
   ours: boolean;
@@ -26,7 +28,7 @@ export interface Entry {
 export interface Scenario {
   id: string;
   title: string;
-  /** The goals of 7-performance that it answers. */
+  /** The goals that it answers, of goals.ts. */
   goals: string[];
   unit: string;
   better: 'higher' | 'lower';
@@ -34,9 +36,12 @@ export interface Scenario {
   /** Not part of a quick run. */
   fullOnly?: boolean;
   entries: Entry[];
+  /** What all rounds need, made once. */
+  prepare?: (context: Context) => Promise<void>;
+  cleanUp?: (context: Context) => Promise<void>;
 }
 
-/** A subject in a form that a scenario asks for. */
+/** A subject in the form that a scenario asks for. */
 export interface Contender {
   subject: string;
   module: string;
@@ -46,15 +51,33 @@ export interface Contender {
 
 export const OURS = 'nest-conductor';
 
-const contender = (subject: string, module: string, options: SubjectOptions = {}): Contender => ({
+const contender = (subject: string, module: string): Contender => ({
   subject,
   module,
-  options,
+  options: {},
   ours: module === OURS,
 });
 
 export const ours = contender(OURS, OURS);
-export const ours100 = contender('nest-conductor, concurrency 100', OURS, { concurrency: 100 });
 export const graphileWorker = contender('graphile-worker', 'graphile-worker');
 export const pgBoss = contender('pg-boss', 'pg-boss');
+export const dbos = contender('DBOS', 'dbos');
+export const bullMq = contender('BullMQ', 'bullmq');
 export const bare = contender('bare SQL', 'bare');
+
+/** The same subject set up in another way, in a row of its own or in place of the first. */
+export const as = (
+  contender: Contender,
+  subject: string,
+  options: SubjectOptions = {},
+): Contender => ({ ...contender, subject, options: { ...contender.options, ...options } });
+
+export const entriesOf = (
+  contenders: Contender[],
+  measure: (context: Context, contender: Contender) => Promise<Measured>,
+): Entry[] =>
+  contenders.map((contender) => ({
+    subject: contender.subject,
+    ours: contender.ours,
+    measure: (context) => measure(context, contender),
+  }));

@@ -70,6 +70,10 @@ class PgBossSubject implements Subject {
     );
   }
 
+  async accepted(): Promise<number> {
+    return await this.probe.ask<number>(`select count(*)::int from pgboss.job where name = 'noop'`);
+  }
+
   async completed(): Promise<number> {
     return await this.probe.ask<number>(
       `select count(*)::int from pgboss.job where name = 'noop' and state = 'completed'`,

@@ -8,17 +8,18 @@ export interface Job {
   steps?: number;
 }
 
-/** `noop`: a handler that only notes that it ran. `steps`: one that takes `job.steps` memoized steps, one after the other. */
-export type Work = 'noop' | 'steps';
+/** `noop`: a handler that only notes that it ran. `steps`: one that takes `job.steps` memoized steps, one after the other.
+ *  `replay`: the same, then it is put away and taken up again, and notes what its second way through those steps cost. */
+export type Work = 'noop' | 'steps' | 'replay';
 
-/** What a handler calls when it runs. */
-export type Handle = (job: Job) => void;
+/** What a handler calls when it runs, with what it has measured itself. */
+export type Handle = (job: Job, notes?: Record<string, number>) => void;
 
 /** Where a subject works. */
 export interface Place {
   /** A database of its own. */
   postgres: string;
-  /** Port of a Redis of its own, where a subject needs one. */
+  /** Port of a Redis of its own, for a subject that needs one. */
   redis?: number;
 }
 
@@ -35,7 +36,9 @@ export interface Subject {
   stop(): Promise<void>;
   /** Whether every accepted job has ended, durably. */
   isDrained(): Promise<boolean>;
-  /** How many jobs have ended well by what is stored, where that is kept. */
+  /** How many jobs were accepted, by what is stored. */
+  accepted?(): Promise<number>;
+  /** How many jobs have ended well, by what is stored, where that is kept. */
   completed?(): Promise<number>;
   close(): Promise<void>;
 }
@@ -56,4 +59,6 @@ export interface SubjectModule {
 export interface SubjectOptions {
   /** Handlers at once, where a scenario asks for a number. */
   concurrency?: number;
+  /** What it is set up for, where that is not the same. Default: throughput. */
+  tuned?: 'throughput' | 'latency';
 }

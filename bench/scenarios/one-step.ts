@@ -1,0 +1,24 @@
+import { drain } from './drain.js';
+import { as, dbos, entriesOf, ours, type Scenario } from './scenario.js';
+
+const COUNT = 20_000;
+
+export const oneStep: Scenario = {
+  id: 'one-step',
+  title: 'Drain 20,000 jobs that each take one memoized step',
+  goals: ['PF2'],
+  unit: 'jobs/s',
+  better: 'higher',
+  rounds: { quick: 1, full: 5 },
+  entries: [
+    ...entriesOf([ours], (context, contender) =>
+      drain(context, contender, { work: 'steps', steps: 1, count: context.some(COUNT) }),
+    ),
+    ...entriesOf([as(ours, 'nest-conductor, without the step')], (context, contender) =>
+      drain(context, contender, { work: 'noop', count: context.some(COUNT) }),
+    ),
+    ...entriesOf([as(dbos, 'DBOS (2,000 jobs)')], (context, contender) =>
+      drain(context, contender, { work: 'steps', steps: 1, count: context.some(2_000) }),
+    ),
+  ],
+};
