@@ -42,6 +42,7 @@ export const claim = sqlFunction({
   body: (s) => `
 declare
   ts timestamptz := ${s}.clock();
+  ts_ms double precision := extract(epoch from ts) * 1000; -- once: in each row it took as long as the lookup of the payload
   tasks int[];
   lane_priority smallint;
   lane_status smallint;
@@ -127,7 +128,7 @@ begin
             expires_at = null, offers = case r.status when ${status.blocked} then r.offers end
         where r.id = any(ids) and (${isOverdue('r')}) is not true
         returning r.id, r.task_id, r.failures, r.losses, r.claims, r.alone, r.priority, r.deadline_at)
-      select ${claimRow.claimed}, c.id, c.task_id, c.failures, c.losses, c.claims, c.alone, c.priority, (extract(epoch from ts) * 1000)::double precision,
+      select ${claimRow.claimed}, c.id, c.task_id, c.failures, c.losses, c.claims, c.alone, c.priority, ts_ms,
              (extract(epoch from c.deadline_at - ts) * 1000)::double precision, o.place::int, e.payload::text,
              case when c.claims > 1 then ${memo(s, 'c.id')} end, null::double precision
       from claimed c
