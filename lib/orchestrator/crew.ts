@@ -51,15 +51,15 @@ export class Crew {
     this.completer = new Completer(executions, new StepRepository(database), clock, (error) =>
       this.log.visible(error),
     );
-    const runner = new TaskRunner(
-      this.completer,
-      new TaskLogs(),
+    const runner = new TaskRunner({
+      completer: this.completer,
+      logs: new TaskLogs(),
       contexts,
-      options.defaults,
+      defaults: options.defaults,
       clock,
-      () => this.stopping,
+      stopping: () => this.stopping,
       transactions,
-    );
+    });
     this.worker = new Worker(executions, runner, this.completer, this.log, clock);
     this.heartbeat = new Heartbeat(
       workers,

@@ -1,6 +1,6 @@
 import type { EntityManager } from 'typeorm';
 import type { Deferred } from '../common/deferred.js';
-import type { RecordKind, RecordWrite } from '../execution/step-record.js';
+import type { RecordKind, RecordStatus, RecordWrite } from '../execution/step-record.js';
 import type { StepOptions } from '../interfaces/step-options.js';
 
 /** A call of the handler that waits for its outcome. */
@@ -26,13 +26,11 @@ export interface Ask {
   reply?: Deferred<unknown>;
 }
 
-/** What every record of it has. */
-export function recordOf({
-  name,
-  kind,
-  fingerprint,
-  alone,
-  tries,
-}: Ask): Omit<RecordWrite, 'status'> {
-  return { name, kind, fingerprint, alone, tries };
+/** A record of it. */
+export function recordOf(
+  { name, kind, fingerprint, alone, tries }: Ask,
+  status: RecordStatus,
+  value?: string,
+): RecordWrite {
+  return { name, kind, status, fingerprint, alone, tries, value };
 }

@@ -20,7 +20,7 @@ export class Attempt {
   ) {}
 
   journal?: StepJournal;
-  /** The limit of its time. */
+  /** The limit of its time, where it has one. */
   time?: { stop(): void };
 
   /** Made when it is first read: most handlers never do. */
@@ -58,8 +58,9 @@ export class Attempt {
     this.journal?.nudge();
   }
 
-  /** Things that the handler made may live on and keep their async context; they shall keep nothing else. */
+  /** Its handler has ended, or is left behind. Things that the handler made may live on and keep their async context; they shall keep nothing else. */
   close(): void {
+    this.time?.stop();
     this.cell.execution = undefined;
   }
 

@@ -21,7 +21,7 @@ export interface JournalPorts {
   /** Rejects with LeaseLostError, or with what the database refused the content for. */
   save(records: RecordWrite[]): Promise<void>;
   /** For one try of a transactional step; undefined: the app has not said of which DataSource. */
-  transaction?: () => StepTransaction;
+  transaction(): StepTransaction | undefined;
   /** Never rejects. */
   suspend(records: RecordWrite[]): Promise<SuspendReply>;
   /** Whether no new body may start: the worker is shutting down. */

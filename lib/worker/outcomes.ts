@@ -35,8 +35,9 @@ export class Outcomes {
     this.outbox = new Outbox(
       nextSeq,
       unsaved,
-      (records) => this.written(ports.save(records)),
+      (records) => ports.save(records),
       (error, entries) => this.writeFailed(error, entries),
+      () => ports.changed(),
     );
   }
 
@@ -55,11 +56,9 @@ export class Outcomes {
    *  @param transaction what it wrote, to be committed with the record */
   result(ask: Ask, value: string, transaction?: StepTransaction): void {
     this.outbox.push({
-      record: { ...recordOf(ask), status: 'completed', value },
+      record: recordOf(ask, 'completed', value),
       durable: true,
-      commit:
-        transaction &&
-        ((records) => this.written(transaction.commit(records, () => this.ports.goOn()))),
+      commit: transaction && ((records) => transaction.commit(records, () => this.ports.goOn())),
       dropped: transaction && (() => void transaction.rollback()),
       // decoded also on the first run: what a handler compares must be the same on a replay
       deliver: () => this.ready.push(() => this.asks.resolve(ask, decode(value))),
@@ -70,9 +69,7 @@ export class Outcomes {
    *  @param stored JSON text
    *  @param seen as the handler gets it */
   error(ask: Ask, stored: string, seen: Error): void {
-    this.observe({ ...recordOf(ask), status: 'failed', value: stored }, () =>
-      this.asks.reject(ask, seen),
-    );
+    this.observe(recordOf(ask, 'failed', stored), () => this.asks.reject(ask, seen));
   }
 
   /** The time of a sleep has come. */
@@ -86,7 +83,7 @@ export class Outcomes {
   /** An earlier attempt saw it after an error that is forgotten. This attempt sees it in a place of its own, which a replay has
    *  to keep: delivered whenever it was asked for, it overtook what this attempt had recorded. */
   again(ask: Ask, record: StepRecord): void {
-    this.observe({ ...recordOf(ask), status: record.status }, () => this.recorded(ask, record));
+    this.observe(recordOf(ask, record.status), () => this.recorded(ask, record));
   }
 
   /** Gives what was recorded to the handler, now. */
@@ -106,9 +103,9 @@ export class Outcomes {
     return this.outbox.takeUnsaved();
   }
 
-  /** Resolves when no write is in flight. */
-  quiet(): Promise<void> {
-    return this.outbox.quiet();
+  /** The write that is in flight, if one is. Never rejects. */
+  get writing(): Promise<void> | undefined {
+    return this.outbox.writing;
   }
 
   /** Nothing more is written or delivered. */
@@ -119,14 +116,6 @@ export class Outcomes {
 
   private observe(record: RecordWrite, deliver: () => void): void {
     this.outbox.push({ record, durable: false, deliver: () => this.ready.push(deliver) });
-  }
-
-  private async written(write: Promise<void>): Promise<void> {
-    try {
-      await write;
-    } finally {
-      this.ports.changed();
-    }
   }
 
   private writeFailed(error: unknown, entries: OutboxEntry[]): void {

@@ -2,19 +2,20 @@ import type { StepRecord } from '../execution/step-record.js';
 
 /** What earlier activations recorded, and how far this one has come in it. */
 export class RecordedOutcomes {
-  private readonly byName: Map<string, StepRecord>;
   private readonly mandatory: StepRecord[];
+  private byName?: Map<string, StepRecord>;
   private byBase?: Map<string, StepRecord[]>;
   private cursor = 0;
 
-  constructor(records: StepRecord[]) {
-    this.byName = new Map(records.map((record) => [record.name, record]));
+  constructor(private readonly records: StepRecord[]) {
     this.mandatory = records
       .filter((record) => record.seq !== undefined && !record.optional)
       .sort((a, b) => a.seq! - b.seq!);
   }
 
   get(name: string): StepRecord | undefined {
+    if (this.records.length === 0) return undefined;
+    this.byName ??= new Map(this.records.map((record) => [record.name, record]));
     return this.byName.get(name);
   }
 
@@ -41,7 +42,7 @@ export class RecordedOutcomes {
   /** Once: every new call of a `@Step` asks, and there may be thousands of them. */
   private grouped(): Map<string, StepRecord[]> {
     const groups = new Map<string, StepRecord[]>();
-    for (const record of this.byName.values()) {
+    for (const record of this.records) {
       // a name of the user's own may look like a numbered one
       for (const base of new Set([record.name, record.name.replace(/#\d+$/, '')])) {
         const group = groups.get(base);
@@ -54,20 +55,20 @@ export class RecordedOutcomes {
 
   get lastSeq(): number {
     let last = 0;
-    for (const { seq } of this.byName.values()) if (seq !== undefined && seq > last) last = seq;
+    for (const { seq } of this.records) if (seq !== undefined && seq > last) last = seq;
     return last;
   }
 
   /** How many calls are recorded. */
   get size(): number {
     let size = 0;
-    for (const { kind } of this.byName.values()) if (kind !== 'payload') size += 1;
+    for (const { kind } of this.records) if (kind !== 'payload') size += 1;
     return size;
   }
 
   /** Whether a failed attempt would have something to forget. */
   get hasStepErrors(): boolean {
-    for (const { kind, status } of this.byName.values())
+    for (const { kind, status } of this.records)
       if (kind === 'step' && status !== 'completed') return true;
     return false;
   }

@@ -1,5 +1,6 @@
 import { jittered, type Clock, type Timer } from '../common/clock.js';
 import { parseDuration } from '../common/duration.js';
+import { isThenable } from '../common/thenable.js';
 import { NoTransactionsError } from '../errors/no-transactions.error.js';
 import { StepTimeoutError } from '../errors/step-timeout.error.js';
 import { encode } from '../execution/codec.js';
@@ -21,6 +22,12 @@ const HELD_RETRY_MS = 1_000;
 /** A transactional body that is always cut off may itself be why. */
 const MAX_LOST_TRANSACTIONS = 100;
 
+/** The errors that bodies threw, by the form that the handler saw. Of all activations: a map of its own for each would cost more than the
+ *  rest of what is made for it. */
+const thrown = new WeakMap<object, unknown>();
+/** By identity: `instanceof` throws for a revoked Proxy. */
+const timeouts = new WeakSet<object>();
+
 /** What becomes of a body. */
 export interface BodyPorts {
   /** @param value JSON text
@@ -32,7 +39,7 @@ export interface BodyPorts {
   /** It is tried again when `ask.due` has come. */
   later(ask: Ask): void;
   /** For one try of a transactional step. */
-  transaction?: () => StepTransaction;
+  transaction(): StepTransaction | undefined;
   /** Whether a body that fails now obeys the end of its process. */
   interrupted(): boolean;
   /** Something started, ended or may be started. */
@@ -44,13 +51,9 @@ export class StepBodies {
   private waiting: Ask[] = [];
   private running = 0;
   private closed = false;
-  private readonly timers = new Set<Timer>();
+  private timers?: Set<Timer>;
   /** Those whose body is at work. */
-  private readonly transactions = new Set<StepTransaction>();
-  /** The errors that bodies threw, by the form that the handler saw. */
-  private readonly thrown = new WeakMap<object, unknown>();
-  /** By identity: `instanceof` throws for a revoked Proxy. */
-  private readonly timeouts = new WeakSet<object>();
+  private transactions?: Set<StepTransaction>;
   /** Whether any body has failed: a failed attempt then has something to forget. */
   anyFailed = false;
 
@@ -80,90 +83,101 @@ export class StepBodies {
 
   /** The error as it was thrown. */
   original(error: unknown): unknown {
-    return typeof error === 'object' && error !== null ? (this.thrown.get(error) ?? error) : error;
+    return typeof error === 'object' && error !== null ? (thrown.get(error) ?? error) : error;
   }
 
   /** Nothing that still runs matters any more. */
   close(): void {
     this.closed = true;
     this.waiting = [];
-    for (const timer of this.timers) this.clock.stopTimer(timer);
+    for (const timer of this.timers ?? []) this.clock.stopTimer(timer);
     // or a body that waits for Postgres would keep its locks, and the app's pool from closing
-    for (const transaction of this.transactions) transaction.abandon();
+    for (const transaction of this.transactions ?? []) transaction.abandon();
   }
 
   private async run(ask: Ask): Promise<void> {
     this.running += 1;
     let transaction: StepTransaction | undefined;
     try {
-      if (ask.transactional) this.transactions.add((transaction = this.transactionFor(ask)));
+      if (ask.transactional) transaction = this.transactionFor(ask);
       this.clock.reach?.('before-body');
-      const value = await this.within(parseDuration(ask.options?.timeout), ask, transaction);
+      const begun = this.begin(ask, transaction);
+      const value = isThenable(begun) ? await begun : begun;
       this.clock.reach?.('after-body');
       const stored = encode(value, `result of step "${ask.name}"`);
       if (this.closed) void transaction?.rollback();
       else this.ports.succeeded(ask, stored, transaction);
     } catch (error) {
       // a body whose time is over may still be using the connection
-      if (this.timeouts.has(error as object)) void transaction?.rollback();
+      if (timeouts.has(error as object)) void transaction?.rollback();
       else if (transaction !== undefined)
         return this.failed(ask, await transaction.failed(error, ask.name));
       this.failed(ask, error);
     } finally {
-      if (transaction !== undefined) this.transactions.delete(transaction);
+      if (transaction !== undefined) this.transactions?.delete(transaction);
       this.running -= 1;
       this.ports.changed();
     }
   }
 
   private transactionFor({ name }: Ask): StepTransaction {
-    if (this.ports.transaction === undefined) throw new NoTransactionsError(name);
-    return this.ports.transaction();
+    const transaction = this.ports.transaction();
+    if (transaction === undefined) throw new NoTransactionsError(name);
+    (this.transactions ??= new Set()).add(transaction);
+    return transaction;
   }
 
-  /** One try of the body. One that takes too long goes on, but nobody waits for it any more. */
-  private within(
-    timeoutMs: number | undefined,
-    { name, body }: Ask,
-    begun?: StepTransaction,
-  ): Promise<unknown> {
-    const start = async (stepSignal?: AbortSignal) => {
-      const transaction = await begun?.begin(() => !this.closed);
-      const cell: ExecutionCell = { owner: this.owner, insideStep: name, stepSignal, transaction };
-      try {
-        return await currentExecution.run(cell, async () => await body!(transaction));
-      } finally {
-        // what the body has made keeps the cell, and shall keep nothing else
-        cell.transaction = undefined;
-        cell.stepSignal = undefined;
-      }
-    };
-    if (timeoutMs === undefined) return start();
+  /** One try of the body. */
+  private begin(ask: Ask, transaction?: StepTransaction): unknown {
+    const timeoutMs = parseDuration(ask.options?.timeout);
+    if (timeoutMs !== undefined) return this.within(timeoutMs, ask, transaction);
+    if (transaction !== undefined) return this.inside(ask, transaction);
+    return currentExecution.run({ owner: this.owner, insideStep: ask.name }, () => ask.body!());
+  }
+
+  /** One that takes too long goes on, but nobody waits for it any more. */
+  private within(timeoutMs: number, ask: Ask, transaction?: StepTransaction): Promise<unknown> {
     return new Promise((resolve, reject) => {
       const controller = new AbortController();
       const timer = this.startTimer(timeoutMs, () => {
-        const error = new StepTimeoutError(name, timeoutMs);
-        this.timeouts.add(error);
+        const error = new StepTimeoutError(ask.name, timeoutMs);
+        timeouts.add(error);
         controller.abort(error);
         reject(error);
       });
-      start(controller.signal)
+      this.inside(ask, transaction, controller.signal)
         .then(resolve, reject)
         .finally(() => this.stopTimer(timer));
     });
   }
 
+  private async inside(
+    { name, body }: Ask,
+    begun?: StepTransaction,
+    stepSignal?: AbortSignal,
+  ): Promise<unknown> {
+    const transaction = await begun?.begin(() => !this.closed);
+    const cell: ExecutionCell = { owner: this.owner, insideStep: name, stepSignal, transaction };
+    try {
+      return await currentExecution.run(cell, async () => await body!(transaction));
+    } finally {
+      // what the body has made keeps the cell, and shall keep nothing else
+      cell.transaction = undefined;
+      cell.stepSignal = undefined;
+    }
+  }
+
   private startTimer(delayMs: number, fire: () => void): Timer {
     const timer = this.clock.startTimer(delayMs, () => {
-      this.timers.delete(timer);
+      this.timers?.delete(timer);
       fire();
     });
-    this.timers.add(timer);
+    (this.timers ??= new Set()).add(timer);
     return timer;
   }
 
   private stopTimer(timer: Timer): void {
-    this.timers.delete(timer);
+    this.timers?.delete(timer);
     this.clock.stopTimer(timer);
   }
 
@@ -181,7 +195,7 @@ export class StepBodies {
     if (delay !== undefined) return this.tryAgain(ask, delay);
     const stored = serializeError(error);
     const seen = deserializeError(stored);
-    this.thrown.set(seen, error);
+    thrown.set(seen, error);
     this.ports.failed(ask, JSON.stringify(stored), seen);
   }
 

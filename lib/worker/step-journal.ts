@@ -33,11 +33,10 @@ type State = 'open' | 'suspended' | 'ended' | 'refused';
  *  parallel branches silently in 280 of 600 random runs. */
 export class StepJournal implements ActiveExecution {
   private readonly recorded: RecordedOutcomes;
-  private readonly numbering: StepNumbering;
+  private numbering?: StepNumbering;
   private readonly outcomes: Outcomes;
   private readonly waits = new Waits();
   private readonly asks = new Asks();
-  private readonly divergences: Divergences;
   private readonly bodies: StepBodies;
   private state: State = 'open';
   private refusal?: Error;
@@ -58,12 +57,10 @@ export class StepJournal implements ActiveExecution {
     this.claimedAt = clock.now();
     this.recorded = new RecordedOutcomes(execution.records);
     this.records = this.recorded.size;
-    this.divergences = new Divergences(execution, this.recorded);
-    this.numbering = new StepNumbering(this.recorded, (name) => this.asks.has(name));
     this.bodies = new StepBodies(
       clock,
       {
-        transaction: ports.transaction,
+        transaction: () => this.ports.transaction(),
         succeeded: (ask, value, transaction) => this.outcomes.result(ask, value, transaction),
         failed: (ask, stored, seen) => this.outcomes.error(ask, stored, seen),
         later: (ask) => this.waits.add(ask),
@@ -130,6 +127,7 @@ export class StepJournal implements ActiveExecution {
 
   callStep(call: StepCall): Promise<unknown> {
     const alone = this.asks.none;
+    this.numbering ??= new StepNumbering(this.recorded, (name) => this.asks.has(name));
     const numbered =
       this.state === 'open' ? this.numbering.number(call, alone) : { name: call.name, alone };
     if (numbered === undefined) return this.diverge(this.divergences.ambiguous(call.name));
@@ -143,12 +141,16 @@ export class StepJournal implements ActiveExecution {
     });
   }
 
-  /** The handler ended, in whatever way. Resolves when no write is in flight any more.
+  /** The write that is in flight, if one is. Once the handler has ended it is the last one. Never rejects. */
+  get writing(): Promise<void> | undefined {
+    return this.outcomes.writing;
+  }
+
+  /** The handler ended, in whatever way.
    *  @returns what is wrong if it has *returned*: it should have asked for what was recorded */
-  async handlerEnded(): Promise<DivergenceError | undefined> {
+  handlerEnded(): DivergenceError | undefined {
     const unasked = this.recorded.remaining.filter((record) => !this.asks.has(record.name));
     if (this.state === 'open') this.close('ended');
-    await this.outcomes.quiet();
     return unasked.length > 0 ? this.divergences.endedEarly(unasked) : undefined;
   }
 
@@ -251,6 +253,10 @@ export class StepJournal implements ActiveExecution {
     if (over !== undefined) return this.waitOver(over);
     if (!this.ports.stopping()) this.bodies.start();
     this.rest();
+  }
+
+  private get divergences(): Divergences {
+    return new Divergences(this.execution, this.recorded);
   }
 
   private deliver(delivery: () => void): void {

@@ -51,5 +51,5 @@ export class Waits {
 }
 
 function openRecord(ask: Ask, now: number): RecordWrite {
-  return { ...recordOf(ask), status: 'open', dueInMs: ask.due! - now };
+  return { ...recordOf(ask, 'open'), dueInMs: ask.due! - now };
 }

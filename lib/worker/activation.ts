@@ -1,0 +1,243 @@
+import type { Clock } from '../common/clock.js';
+import { LONGEST_TIMEOUT, parseDuration } from '../common/duration.js';
+import { isThenable } from '../common/thenable.js';
+import { parseWith } from '../contracts/parse.js';
+import type { TaskDefinition } from '../discovery/task-definition.js';
+import { AttemptTimeoutError } from '../errors/attempt-timeout.error.js';
+import { DeadlineExceededError } from '../errors/deadline-exceeded.error.js';
+import type { DivergenceError } from '../errors/divergence.error.js';
+import { ResultInvalidError } from '../errors/result-invalid.error.js';
+import type { ClaimedExecution } from '../execution/claimed-execution.js';
+import { encode } from '../execution/codec.js';
+import { currentExecution } from '../execution/current-execution.js';
+import { judgeFailure } from '../execution/judge.js';
+import type { Outcome } from '../execution/outcome.js';
+import { retryPolicy } from '../execution/retry-policy.js';
+import { serializeError } from '../execution/serialized-error.js';
+import type { RecordWrite } from '../execution/step-record.js';
+import type { InvokeEvent } from '../interfaces/invoke-event.js';
+import type { TaskDefaults } from '../interfaces/task-options.js';
+import type { TaskLogger } from '../interfaces/task-logger.js';
+import type { StepTransaction } from '../persistence/step-transaction.js';
+import type { StepTransactions } from '../persistence/step-transactions.js';
+import type { Attempt } from './attempt.js';
+import type { Completer } from './completer.js';
+import type { JournalEnd, JournalPorts, SuspendReply } from './journal-ports.js';
+import type { ParsedPayload } from './parsed-payload.js';
+import { StepJournal } from './step-journal.js';
+import type { ContextParts } from './task-context.js';
+import type { TaskContexts } from './task-contexts.js';
+import type { TaskLogs } from './task-logs.js';
+
+/** How long a handler whose time is over may take to end. Then the next attempt may start beside it, which the fence allows. */
+const TIMEOUT_GRACE_MS = 5_000;
+
+const LONGEST_TIMER_MS = parseDuration(LONGEST_TIMEOUT)!;
+
+/** What the activations of one worker share. */
+export interface ActivationTools {
+  completer: Completer;
+  logs: TaskLogs;
+  contexts: TaskContexts;
+  defaults: TaskDefaults;
+  clock: Clock;
+  stopping: () => boolean;
+  /** Undefined: the app has not said of which DataSource. */
+  transactions?: StepTransactions;
+}
+
+/** Calls the handler, and makes an outcome of what comes of it. Most of what an execution costs in this process are promises, so
+ *  nothing is awaited that is there already. */
+export class Activation implements JournalPorts, ContextParts {
+  readonly execution: ClaimedExecution;
+  readonly event: InvokeEvent;
+  readonly journal: StepJournal;
+  private resolve!: (outcome: Outcome | Promise<Outcome>) => void;
+  private reject!: (error: unknown) => void;
+  /** Nothing refers to the handler's promise any more, and what it still comes to is ignored. */
+  private left = false;
+
+  constructor(
+    private readonly attempt: Attempt,
+    private readonly task: TaskDefinition,
+    { value, unsaved }: ParsedPayload,
+    private readonly tools: ActivationTools,
+  ) {
+    this.execution = attempt.execution;
+    this.event = { name: 'conductor.invoke', payload: value };
+    this.journal = new StepJournal(attempt.execution, this, tools.clock, unsaved);
+    attempt.journal = this.journal;
+    attempt.cell.execution = this.journal;
+  }
+
+  /** Settles with the handler, or with the journal when that drops the activation: then nothing refers to the handler's
+   *  promise any more, and all of it is garbage. */
+  run(): Promise<Outcome> {
+    return new Promise((resolve, reject) => {
+      this.resolve = resolve;
+      this.reject = reject;
+      this.attempt.time = this.limit();
+      this.tools.clock.reach?.('before-handler');
+      void this.follow();
+    });
+  }
+
+  private async follow(): Promise<void> {
+    let value: unknown;
+    let thrown: { error: unknown } | undefined;
+    try {
+      const returned = currentExecution.run(this.attempt.cell, () =>
+        this.tools.contexts.call(this.task.handler, this),
+      );
+      value = isThenable(returned) ? await returned : returned;
+    } catch (error) {
+      thrown = { error };
+    }
+    if (this.left) return this.tools.logs.lateEnd(this.execution);
+    try {
+      this.tools.clock.reach?.('after-handler');
+      this.attempt.close();
+      const divergence = this.journal.handlerEnded();
+      if (this.journal.writing !== undefined) await this.journal.writing;
+      this.resolve(thrown ? this.threw(thrown.error) : this.returned(value, divergence));
+    } catch (error) {
+      this.reject(error);
+    }
+  }
+
+  private returned(
+    value: unknown,
+    divergence: DivergenceError | undefined,
+  ): Outcome | Promise<Outcome> {
+    const { interrupted, timeout } = this.attempt;
+    if (interrupted === 'lost') return { type: 'lost' };
+    if (timeout !== undefined) return this.judge(timeout);
+    if (divergence !== undefined) return { type: 'blocked', error: serializeError(divergence) };
+    return this.task.returns === undefined ? this.completed(value) : this.parsed(value);
+  }
+
+  private async parsed(value: unknown): Promise<Outcome> {
+    try {
+      const parsed = await parseWith(this.task.returns, value);
+      if (parsed.issues) throw new ResultInvalidError(this.task.name, parsed.issues);
+      return this.completed(parsed.value);
+    } catch (error) {
+      return this.judge(error);
+    }
+  }
+
+  private completed(value: unknown): Outcome {
+    try {
+      return { type: 'completed', result: encode(value, `result of task "${this.task.name}"`) };
+    } catch (error) {
+      return this.judge(error);
+    }
+  }
+
+  private threw(error: unknown): Outcome {
+    const { interrupted, timeout } = this.attempt;
+    if (interrupted === 'lost') return { type: 'lost' };
+    // it was asked to stop and did: the attempt is given back
+    if (interrupted === 'shutdown') return { type: 'released' };
+    return this.judge(timeout ?? this.journal.original(error));
+  }
+
+  private judge(error: unknown): Outcome {
+    return judgeAttempt(error, this.execution, this.task, this.tools);
+  }
+
+  /** At the end of the task's time, or of the execution's, the attempt is told; a handler that has not ended a grace later is left behind. */
+  private limit(): Attempt['time'] {
+    const { clock, defaults, logs } = this.tools;
+    const { id, deadlineInMs = Infinity } = this.execution;
+    const timeoutMs = parseDuration(this.task.options.timeout ?? defaults.timeout) ?? Infinity;
+    const limitMs = Math.min(timeoutMs, deadlineInMs);
+    // a deadline beyond what a timer holds comes in a later activation, or is found at rest
+    if (limitMs > LONGEST_TIMER_MS) return undefined;
+    let timer = clock.startTimer(limitMs, () => {
+      const error =
+        deadlineInMs <= timeoutMs
+          ? new DeadlineExceededError(id)
+          : new AttemptTimeoutError(id, this.task.name, timeoutMs);
+      this.attempt.expire(error);
+      timer = clock.startTimer(TIMEOUT_GRACE_MS, () => {
+        if (this.attempt.interrupted !== 'timeout') return;
+        logs.leftBehind(this.execution, error);
+        this.leave(this.judge(error));
+      });
+    });
+    return { stop: () => clock.stopTimer(timer) };
+  }
+
+  private leave(outcome: Outcome): void {
+    this.left = true;
+    this.attempt.close();
+    this.resolve(outcome);
+  }
+
+  // what the journal asks for
+
+  save(records: RecordWrite[]): Promise<void> {
+    const { id, token } = this.execution;
+    return this.tools.completer.save({ id, token, records });
+  }
+
+  suspend(records: RecordWrite[]): Promise<SuspendReply> {
+    const { id, token } = this.execution;
+    return this.tools.completer.suspend({ id, token, records });
+  }
+
+  transaction(): StepTransaction | undefined {
+    return this.tools.transactions?.open(this.execution);
+  }
+
+  stopping(): boolean {
+    return this.tools.stopping();
+  }
+
+  interrupted(): boolean {
+    return this.attempt.interrupted === 'shutdown';
+  }
+
+  lateCall(call: string): void {
+    this.tools.logs.lateCall(this.execution, call);
+  }
+
+  end(end: JournalEnd): void {
+    switch (end.type) {
+      case 'lost':
+        return this.attempt.lose(); // its handler still runs; it ends the attempt when it settles
+      case 'diverged':
+        return this.leave({ type: 'blocked', error: serializeError(end.error) });
+      case 'refused':
+        return this.leave(this.judge(end.error));
+      case 'suspended':
+      case 'released':
+        return this.leave({ type: end.type });
+    }
+  }
+
+  // what the context shows
+
+  signal(): AbortSignal {
+    return this.attempt.signal();
+  }
+
+  logger(): TaskLogger {
+    return this.tools.logs.of(this.execution);
+  }
+}
+
+/** What an attempt comes to that ends with this error. */
+export function judgeAttempt(
+  error: unknown,
+  { failures }: ClaimedExecution,
+  { options }: TaskDefinition,
+  { defaults, clock }: ActivationTools,
+): Outcome {
+  return judgeFailure(
+    error,
+    failures + 1,
+    retryPolicy(options.retry, defaults.retry, clock.random),
+  );
+}
