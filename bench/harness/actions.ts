@@ -189,7 +189,7 @@ export class Actions {
     return this.ledger.notes;
   }
 
-  /** How long the statements that call a function of this name took so far, in ms. */
+  /** How long the statements took, since this was asked last, that call a function with this in its name; in ms. */
   async statementTimes(name: string): Promise<number[]> {
     return timesOf(name);
   }

@@ -3,10 +3,9 @@ import { readFileSync } from 'node:fs';
 import { cpus, release, totalmem } from 'node:os';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { benchNodeVersion } from './node.js';
 
-const bench = fileURLToPath(new URL('../..', import.meta.url));
-const root = dirname(fileURLToPath(new URL('../..', import.meta.url)).replace(/\/$/, ''));
+const bench = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
+const root = dirname(bench);
 
 export interface Machine {
   cpu: string;
@@ -30,7 +29,7 @@ export function versions(): Record<string, string> {
   return {
     'nest-conductor': packageOf(root).version!,
     ...dependencies,
-    node: benchNodeVersion(),
+    node: process.version,
   };
 }
 

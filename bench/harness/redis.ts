@@ -8,6 +8,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 const READY_WITHIN_MS = 10_000;
 
+/** It ends when its input does: with this process, however that ends. */
+const GUARDED =
+  'command -v redis-server >/dev/null || exit 127; redis-server "$@" & server=$!; cat >/dev/null; kill $server; wait $server';
+
 /** A Redis of our own, on this machine only, whose writes are on disk before they are acknowledged. */
 export class Redis {
   private constructor(
@@ -29,14 +33,19 @@ export class Redis {
       save: '',
     };
     const child = spawn(
-      'redis-server',
-      Object.entries(settings).flatMap(([name, value]) => [`--${name}`, value]),
-      { stdio: 'ignore' },
+      '/bin/sh',
+      [
+        '-c',
+        GUARDED,
+        'sh',
+        ...Object.entries(settings).flatMap(([name, value]) => [`--${name}`, value]),
+      ],
+      { stdio: ['pipe', 'ignore', 'ignore'] },
     );
     const redis = new Redis(child, directory, port);
     const failed = new Promise<never>((_, reject) => {
-      child.once('error', () => reject(new Error('there is no redis-server on this machine')));
-      child.once('exit', (code) => reject(new Error(`redis-server ended with ${code}`)));
+      child.once('error', reject);
+      child.once('exit', () => reject(new Error('there is no redis-server on this machine')));
     });
     try {
       await Promise.race([failed, redis.ready()]);
@@ -44,14 +53,14 @@ export class Redis {
       await redis.stop();
       throw error;
     }
-    failed.catch(() => undefined);
+    failed.catch(() => undefined); // its end, later
     return redis;
   }
 
   async stop(): Promise<void> {
-    if (this.child.pid !== undefined && this.child.exitCode === null) {
+    if (this.child.exitCode === null) {
       const ended = once(this.child, 'exit');
-      this.child.kill('SIGTERM');
+      this.child.stdin!.end();
       await ended;
     }
     rmSync(this.directory, { recursive: true, force: true });

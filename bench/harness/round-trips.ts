@@ -22,7 +22,7 @@ export function countRoundTrips(): void {
     prototype.query = function (...args) {
       sent += 1;
       const reply = query.apply(this, args);
-      if (reply instanceof Promise) time(args[0], reply);
+      if (reply instanceof Promise) void time(args[0], reply);
       return reply;
     };
   }
@@ -30,19 +30,19 @@ export function countRoundTrips(): void {
 
 export const roundTrips = (): number => sent;
 
-/** Times of the statements that call a function of this name, in ms. The first question begins to take them. */
-export function timesOf(name: string): number[] {
-  const known = times.get(name);
-  times.set(name, []);
-  return known ?? [];
+/** Times, in ms, of the statements since the last question that call a function with this in its name. The first question only
+ *  begins to take them. */
+export function timesOf(part: string): number[] {
+  const taken = times.get(part) ?? [];
+  times.set(part, []);
+  return taken;
 }
 
-function time(statement: unknown, reply: Promise<unknown>): void {
+async function time(statement: unknown, reply: Promise<unknown>): Promise<void> {
   if (times.size === 0) return;
   const text = typeof statement === 'string' ? statement : (statement as { text?: string }).text;
-  const taken = times.get(/(\w+)\(/.exec(text ?? '')?.[1] ?? '');
-  if (taken === undefined) return;
+  const called = /(\w+)\(/.exec(text ?? '')?.[1] ?? '';
   const began = now();
-  const done = () => void taken.push(now() - began);
-  reply.then(done, done);
+  await reply.catch(() => undefined); // it is the caller's
+  for (const [part, taken] of times) if (called.includes(part)) taken.push(now() - began);
 }

@@ -8,8 +8,8 @@ export interface Row {
   subject: string;
   unit: string;
   better: 'higher' | 'lower';
-  /** One a round. */
-  values: number[];
+  /** One a round; null where there is none. */
+  rounds: (number | null)[];
   median?: number;
   /** Medians of what else was measured. */
   facts: Record<string, number>;
@@ -32,22 +32,27 @@ export async function runScenario(
   context: Context,
   changed: (rows: Row[]) => Promise<void>,
 ): Promise<boolean> {
-  const rounds = context.quick ? scenario.rounds.quick : scenario.rounds.full;
-  const columns: Column[] = scenario.entries.map(({ subject, ours }) => ({
+  const { quick, rounds = quick ? 1 : scenario.rounds } = context;
+  const entries = scenario.entries.filter(({ ours }) => ours || !quick || scenario.quick === 'all');
+  const columns: Column[] = entries.map(({ subject, ours }) => ({
     row: {
       scenario: scenario.id,
       subject,
       unit: scenario.unit,
       better: scenario.better,
-      values: [],
+      rounds: [],
       facts: {},
     },
     rounds: [],
     isOurs: ours,
   }));
-  await scenario.prepare?.(context);
+  try {
+    await scenario.prepare?.(context);
+  } catch (error) {
+    for (const { row } of columns) row.problem = `could not be prepared: ${messageOf(error)}`;
+  }
   for (let round = 0; round < rounds; round += 1) {
-    for (const [index, { subject, measure }] of scenario.entries.entries()) {
+    for (const [index, { subject, measure }] of entries.entries()) {
       const { row, rounds: results } = columns[index]!;
       if (row.problem !== undefined) continue;
       try {
@@ -57,7 +62,7 @@ export async function runScenario(
           `  ${scenario.id} ${round + 1}/${rounds} ${subject}: ${shown(measured.value)} ${scenario.unit}\n`,
         );
       } catch (error) {
-        row.problem = error instanceof Error ? error.message : String(error);
+        row.problem = messageOf(error);
         process.stderr.write(
           `  ${scenario.id} ${round + 1}/${rounds} ${subject}: ${row.problem}\n`,
         );
@@ -75,15 +80,22 @@ function summarize(columns: Column[]): void {
   for (const { row, rounds } of columns) {
     const done = rounds.filter((measured) => measured !== undefined);
     if (done.length === 0) continue;
-    row.values = done.map(({ value }) => value);
-    row.median = median(row.values);
+    row.rounds = Array.from(rounds, (measured) => measured?.value ?? null);
+    row.median = median(done.map(({ value }) => value));
     for (const name of Object.keys(done[0]!.facts ?? {}))
       row.facts[name] = median(done.map(({ facts }) => facts![name]!));
-    if (reference === undefined || row.subject === OURS) continue;
-    const ratios = rounds.flatMap((measured, round) => {
-      const mine = reference.rounds[round];
-      return measured !== undefined && mine !== undefined ? [mine.value / measured.value] : [];
-    });
-    if (ratios.length > 0) row.ours = median(ratios);
+    if (reference !== undefined && row.subject !== OURS) row.ours = ratio(reference.row, row);
   }
 }
+
+/** One row by another: the median of the ratios of the rounds that both have. What a machine does from one round to the next
+ *  falls on both. */
+export function ratio(row: Row, by: Row): number | undefined {
+  const ratios = row.rounds.flatMap((value, round) => {
+    const divisor = by.rounds[round];
+    return value !== null && typeof divisor === 'number' ? [value / divisor] : [];
+  });
+  return ratios.length === 0 ? undefined : median(ratios);
+}
+
+const messageOf = (error: unknown) => (error instanceof Error ? error.message : String(error));

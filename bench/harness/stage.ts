@@ -22,11 +22,11 @@ export class Stage {
 
   /** @param template a database to begin with a copy of */
   async set<T>(
-    { module, options }: Contender,
+    { module, options, store }: Contender,
     round: (scene: Scene) => Promise<T>,
     template?: string,
   ): Promise<T> {
-    const redis = module === 'bullmq' ? await this.emptyRedis() : undefined;
+    const redis = store === 'redis' ? await this.emptyRedis() : undefined;
     const opened: SubjectProcess[] = [];
     return await this.server.withDatabase(async (postgres) => {
       const place = { postgres, ...(redis !== undefined && { redis: redis.port }) };

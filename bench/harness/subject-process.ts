@@ -4,7 +4,6 @@ import { fileURLToPath } from 'node:url';
 import type { Place, SubjectOptions } from '../subjects/subject.js';
 import type { Actions } from './actions.js';
 import type { Call, Reply } from './child.js';
-import { benchNode } from './node.js';
 
 /** No call takes longer than its cap and this. */
 const PATIENCE_MS = 120_000;
@@ -35,7 +34,6 @@ export class SubjectProcess {
       fileURLToPath(new URL('child.js', import.meta.url)),
       [module, JSON.stringify(options)],
       {
-        execPath: benchNode(),
         execArgv: ['--expose-gc'],
         serialization: 'advanced',
         stdio: ['ignore', 'pipe', 'pipe', 'ipc'],

@@ -7,22 +7,31 @@ export function table(title: string, rows: Row[]): string {
   const lines = rows.map((row) => [
     row.subject,
     shown(row.median),
-    row.values.length > 1
-      ? `${shown(Math.min(...row.values))} – ${shown(Math.max(...row.values))}`
-      : '',
+    range(row),
     row.ours === undefined ? '' : `${row.ours.toFixed(2)} ×`,
     ...facts.map((fact) => shown(row.facts[fact])),
   ]);
-  const widths = head.map((_, at) => Math.max(...[head, ...lines].map((line) => line[at]!.length)));
-  const drawn = [head, ...lines].map((line) =>
-    line
-      .map((cell, at) => (at === 0 ? cell.padEnd(widths[at]!) : cell.padStart(widths[at]!)))
-      .join('  '),
-  );
   const problems = rows.flatMap(({ subject, problem }) =>
     problem === undefined ? [] : [`  ${subject}: ${problem.split('\n')[0]}`],
   );
-  return [title, ...drawn.map((line) => `  ${line.trimEnd()}`), ...problems].join('\n');
+  return [title, ...aligned([head, ...lines]), ...problems].join('\n');
+}
+
+/** The first column to the left, the others to the right. */
+export function aligned(lines: string[][]): string[] {
+  const widths = lines[0]!.map((_, at) => Math.max(...lines.map((line) => line[at]!.length)));
+  return lines.map((line) => {
+    const cells = line.map((cell, at) =>
+      at === 0 ? cell.padEnd(widths[at]!) : cell.padStart(widths[at]!),
+    );
+    return `  ${cells.join('  ').trimEnd()}`;
+  });
+}
+
+function range({ rounds }: Row): string {
+  const values = rounds.filter((value) => value !== null);
+  if (values.length < 2) return '';
+  return `${shown(Math.min(...values))} – ${shown(Math.max(...values))}`;
 }
 
 export function shown(value: number | undefined): string {

@@ -1,7 +1,7 @@
-import type { Drained, Jobs } from '../harness/actions.js';
-import type { Counters } from '../harness/server.js';
+import type { Jobs } from '../harness/actions.js';
 import type { Scene } from '../harness/stage.js';
 import { checkOnce } from './checks.js';
+import { costs } from './costs.js';
 import {
   as,
   bare,
@@ -51,7 +51,8 @@ export async function drain(
     else if (drained.ran >= count)
       throw new Error('every job ran, but they are not stored as ended');
     await worker.close();
-    return measured(drained, before, after);
+    const { ran, ms } = drained;
+    return { value: (ran / ms) * 1e3, facts: costs(contender, ran, drained, before, after) };
   };
   return await stage.set(contender, round, template);
 }
@@ -64,18 +65,6 @@ export async function load(scene: Scene, jobs: Jobs): Promise<void> {
   await scene.analyze();
 }
 
-function measured(drained: Drained, before: Counters, after: Counters): Measured {
-  const { ms, ran, cpuMs, roundTrips } = drained;
-  const facts: Record<string, number> = {
-    'WAL B/job': (after.walBytes - before.walBytes) / ran,
-    'trips/job': roundTrips / ran,
-    'Node µs/job': (cpuMs * 1e3) / ran,
-  };
-  if (after.cpuMs !== undefined && before.cpuMs !== undefined)
-    facts['Postgres µs/job'] = ((after.cpuMs - before.cpuMs) * 1e3) / ran;
-  return { value: (ran / ms) * 1e3, facts };
-}
-
 const COUNT = 20_000;
 /** Its rate does not depend on it, and 20,000 would take a minute to accept and another one to run. */
 const DBOS_COUNT = 5_000;
@@ -86,7 +75,8 @@ export const drain20k: Scenario = {
   goals: ['PF1', 'PF12'],
   unit: 'jobs/s',
   better: 'higher',
-  rounds: { quick: 1, full: 5 },
+  rounds: 3,
+  quick: 'all',
   entries: [
     ...entriesOf(
       [
@@ -112,8 +102,8 @@ export const drain200k: Scenario = {
   goals: ['PF1'],
   unit: 'jobs/s',
   better: 'higher',
-  rounds: { quick: 1, full: 3 },
-  fullOnly: true,
+  rounds: 3,
+  quick: 'none',
   entries: entriesOf([ours, graphileWorker, pgBoss, bullMq, bare], (context, contender) =>
     drain(context, contender, { work: 'noop', count: context.some(200_000) }),
   ),

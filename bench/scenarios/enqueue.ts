@@ -1,4 +1,5 @@
 import type { SubjectProcess } from '../harness/subject-process.js';
+import { costs } from './costs.js';
 import {
   bullMq,
   dbos,
@@ -30,14 +31,10 @@ async function oneByOne(
     const after = await stage.server.counters();
     await checkAccepted(client, warm.accepted + invoked.accepted);
     await client.close();
-    const { accepted, ms, cpuMs, roundTrips } = invoked;
+    const { accepted, ms } = invoked;
     return {
       value: (accepted / ms) * 1e3,
-      facts: {
-        'WAL B/job': (after.walBytes - before.walBytes) / accepted,
-        'trips/job': roundTrips / accepted,
-        'Node µs/job': (cpuMs * 1e3) / accepted,
-      },
+      facts: costs(contender, accepted, invoked, before, after),
     };
   });
 }
@@ -64,6 +61,7 @@ async function checkAccepted(client: SubjectProcess, count: number): Promise<voi
 const scenario = (
   id: string,
   title: string,
+  quick: Scenario['quick'],
   measure: (context: Context, contender: Contender) => Promise<Measured>,
 ): Scenario => ({
   id,
@@ -71,24 +69,28 @@ const scenario = (
   goals: ['PF3'],
   unit: 'jobs/s',
   better: 'higher',
-  rounds: { quick: 1, full: 5 },
+  rounds: 3,
+  quick,
   entries: entriesOf(contenders, measure),
 });
 
 export const enqueue10 = scenario(
   'enqueue-10',
   'Invoke one by one, 10 callers in one process',
+  'all',
   (context, contender) => oneByOne(context, contender, 10),
 );
 
 export const enqueue100 = scenario(
   'enqueue-100',
   'Invoke one by one, 100 callers in one process',
+  'ours',
   (context, contender) => oneByOne(context, contender, 100),
 );
 
 export const enqueueBulk = scenario(
   'enqueue-bulk',
   'Invoke in bulk, 1,000 a call, one call after the other',
+  'ours',
   bulk,
 );

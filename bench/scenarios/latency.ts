@@ -34,7 +34,7 @@ async function latency(
   processes: 1 | 2,
 ): Promise<Measured> {
   return await stage.set(contender, async (scene) => {
-    const count = quick ? 50 : PINGS;
+    const count = quick ? 30 : PINGS;
     const worker = await scene.open();
     await worker.call('warmUp', { work: 'noop', count: WARM_UP });
     const stored = (await worker.call('completed', undefined)) ?? 0;
@@ -52,13 +52,19 @@ async function latency(
   });
 }
 
-const scenario = (id: string, title: string, processes: 1 | 2): Scenario => ({
+const scenario = (
+  id: string,
+  title: string,
+  processes: 1 | 2,
+  quick: Scenario['quick'],
+): Scenario => ({
   id,
   title,
   goals: ['PF4'],
   unit: 'ms, p50',
   better: 'lower',
-  rounds: { quick: 1, full: 3 },
+  rounds: 3,
+  quick,
   entries: entriesOf(contenders, (context, contender) => latency(context, contender, processes)),
 });
 
@@ -66,10 +72,12 @@ export const latencyWithin = scenario(
   'latency-within',
   'From invoke to the handler, idle, in one process',
   1,
+  'ours',
 );
 
 export const latencyAcross = scenario(
   'latency-across',
   'From invoke to the handler, idle, across two processes',
   2,
+  'all',
 );

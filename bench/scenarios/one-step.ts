@@ -9,7 +9,8 @@ export const oneStep: Scenario = {
   goals: ['PF2'],
   unit: 'jobs/s',
   better: 'higher',
-  rounds: { quick: 1, full: 5 },
+  rounds: 3,
+  quick: 'ours',
   entries: [
     ...entriesOf([ours], (context, contender) =>
       drain(context, contender, { work: 'steps', steps: 1, count: context.some(COUNT) }),

@@ -11,8 +11,10 @@ export interface Measured {
 export interface Context {
   stage: Stage;
   quick: boolean;
+  /** In place of each scenario's own number of rounds. */
+  rounds?: number;
   /** As many, or in a quick run a tenth of them. */
-  some(count: number): number;
+  some: (count: number) => number;
 }
 
 /** One row of the table. */
@@ -32,9 +34,10 @@ export interface Scenario {
   goals: string[];
   unit: string;
   better: 'higher' | 'lower';
-  rounds: { quick: number; full: number };
-  /** Not part of a quick run. */
-  fullOnly?: boolean;
+  /** Of a full run; a quick one has one. */
+  rounds: number;
+  /** Who takes part in a quick run. */
+  quick: 'all' | 'ours' | 'none';
   entries: Entry[];
   /** What all rounds need, made once. */
   prepare?: (context: Context) => Promise<void>;
@@ -47,6 +50,8 @@ export interface Contender {
   module: string;
   options: SubjectOptions;
   ours: boolean;
+  /** Where its jobs are: what Postgres did is no figure of one that does without. */
+  store: 'postgres' | 'redis';
 }
 
 export const OURS = 'nest-conductor';
@@ -56,13 +61,14 @@ const contender = (subject: string, module: string): Contender => ({
   module,
   options: {},
   ours: module === OURS,
+  store: 'postgres',
 });
 
 export const ours = contender(OURS, OURS);
 export const graphileWorker = contender('graphile-worker', 'graphile-worker');
 export const pgBoss = contender('pg-boss', 'pg-boss');
 export const dbos = contender('DBOS', 'dbos');
-export const bullMq = contender('BullMQ', 'bullmq');
+export const bullMq: Contender = { ...contender('BullMQ', 'bullmq'), store: 'redis' };
 export const bare = contender('bare SQL', 'bare');
 
 /** The same subject set up in another way, in a row of its own or in place of the first. */

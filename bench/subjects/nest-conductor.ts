@@ -107,7 +107,9 @@ class NestConductor implements Subject {
   }
 
   async isDrained(): Promise<boolean> {
-    return await this.probe.ask<boolean>('select not exists (select from conductor.run)');
+    return await this.probe.ask<boolean>(
+      'select not conductor.runnable(array(select id from conductor.task))',
+    );
   }
 
   async accepted(): Promise<number> {

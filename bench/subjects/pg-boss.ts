@@ -3,12 +3,19 @@ import { Probe } from '../harness/probe.js';
 import type { Handle, Job, Place, Setting, Subject, SubjectOptions, Work } from './subject.js';
 
 const BATCH = 1_000;
+/** Measured, 20,000 jobs: 20k/s with one, 25k with two, 24k with three. */
+const WORKERS = 2;
 
 export const settings: Setting[] = [
   {
     name: 'batchSize',
     value: `${BATCH}`,
     why: 'one statement fetches, and one completes, so many jobs',
+  },
+  {
+    name: 'localConcurrency',
+    value: `${WORKERS}`,
+    why: 'one fetches while the other completes; more gave nothing',
   },
   {
     name: 'burstWhenBatchFull',
@@ -53,7 +60,7 @@ class PgBossSubject implements Subject {
       batchSize: BATCH,
       burstWhenBatchFull: true,
       pollingIntervalSeconds: 0.5,
-      localConcurrency: this.options.concurrency ?? 1,
+      localConcurrency: this.options.concurrency ?? WORKERS,
     };
     await this.boss.work<Job>('noop', options, async (jobs) => {
       for (const { data } of jobs) handle(data);
