@@ -37,7 +37,8 @@ export function chart(scenarios: Scenario[], measured: Map<string, Row[]>): stri
   }
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" width="${WIDTH}" height="${top}" viewBox="0 0 ${WIDTH} ${top}" ` +
-      `font-family="-apple-system, 'Segoe UI', Helvetica, Arial, sans-serif" font-size="12" fill="${TEXT}">`,
+      `font-family="-apple-system, 'Segoe UI', Helvetica, Arial, sans-serif" font-size="12" fill="${TEXT}" role="img">`,
+    '<title>nest-conductor beside other job queues and workflow engines</title>',
     ...parts,
     '</svg>',
     '',
