@@ -21,6 +21,10 @@ const MOST_AHEAD = 1_000;
 /** What has waited for a slot for this long goes back: the handlers take longer than they did. */
 export const AHEAD_PATIENCE_MS = 250;
 
+/** So long do claims go on from where the last one came to; then one looks at everything again. As long may something wait that came to
+ *  stand before that place: given back by another worker, or accepted by a transaction that took its time. */
+const CURSOR_MS = 1_000;
+
 /** The part that one handler's time has in the mean. */
 const WEIGHT = 1 / 16;
 
@@ -38,6 +42,8 @@ export class QueueSlots {
   private meanMs = Infinity;
   /** The last claim brought what was lost with its process. Should one of these be why, few others shall be lost with it. */
   private careful = false;
+  private place?: string;
+  private cursorUntil = 0;
 
   constructor(
     readonly queue: ServedQueue,
@@ -58,6 +64,18 @@ export class QueueSlots {
       ? 0
       : Math.min(MOST_AHEAD, Math.floor((this.queue.concurrency * AHEAD_MS) / this.meanMs));
     return this.ahead.length > most / 2 ? 0 : Math.max(0, this.free + most - this.ahead.length);
+  }
+
+  /** Where the next claim may go on. */
+  get cursor(): string | undefined {
+    return this.clock.now() < this.cursorUntil ? this.place : undefined;
+  }
+
+  /** The place of the last that a claim brought, which went on from another; undefined: it found all that there was, or looked at
+   *  everything. */
+  cameTo(place: string | undefined, from: string | undefined): void {
+    this.place = place;
+    if (from === undefined) this.cursorUntil = this.clock.now() + CURSOR_MS;
   }
 
   /** What a claim brought, in its order. @returns those that go back at once */

@@ -6,6 +6,8 @@ export interface SlotRequest {
   queueId: number;
   slots: number;
   taskIds: number[];
+  /** Where the claim before this came to. */
+  after?: string;
 }
 
 /** The slots of every queue that this process serves. */
@@ -44,13 +46,20 @@ export class Slots {
     return this.byTask.get(taskId)!;
   }
 
+  /** Where a claim came to in the queues that it has filled. */
+  cameTo(requests: SlotRequest[], cursors: Map<number, string>): void {
+    for (const { queueId, taskIds, after } of requests)
+      this.of(taskIds[0]!).cameTo(cursors.get(queueId), after);
+  }
+
   /** What to claim for every queue that has room. */
   wanted(): SlotRequest[] {
     return this.queues
-      .map(({ queue: { queueId, tasks }, wanted }) => ({
+      .map(({ queue: { queueId, tasks }, wanted, cursor }) => ({
         queueId,
         slots: wanted,
         taskIds: [...tasks.keys()],
+        after: cursor,
       }))
       .filter(({ slots, taskIds }) => slots > 0 && taskIds.length > 0);
   }

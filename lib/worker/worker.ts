@@ -200,6 +200,7 @@ export class Worker {
     // the reply was a lease on its way, or this process stood still meanwhile: somebody else may be running these by now. If they are
     // still ours, the heartbeat finds them
     if (!this.claims || (this.workerId !== undefined && this.workerId !== workerId)) return;
+    this.slots.cameTo(requests, reply.cursors);
     this.receive(reply.executions);
     if (reply.overdue) await this.endOverdue();
     this.planNext(reply, requests);

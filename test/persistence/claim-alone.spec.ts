@@ -175,6 +175,7 @@ describe('a claim', () => {
     await expect(db.claim(dead, [task])).resolves.toEqual({
       executions: [],
       dueInMs: undefined,
+      cursors: new Map(),
       overdue: false,
       refused: true,
     });

@@ -40,6 +40,55 @@ describe('a claim', () => {
     expect(rest.dueInMs).toBeGreaterThan(3_500_000 - 61_000);
   });
 
+  describe('that goes on from where the one before came to', () => {
+    const ids = ({ executions }: { executions: { id: string }[] }) =>
+      executions.map(({ id }) => id);
+
+    it('gives what comes after that, in the same order, and says where it came to only if it filled the queue', async () => {
+      const other = await db.task(randomUuid());
+      const all = await db.enqueue(task, 5);
+      all.push(...(await db.enqueue(other, 5)));
+      const first = await db.claim(worker, [task, other], 4);
+      const second = await db.claim(worker, [task, other], 4, 0, first.cursors.get(task.queueId));
+      const last = await db.claim(worker, [task, other], 4, 0, second.cursors.get(task.queueId));
+      expect([...ids(first), ...ids(second), ...ids(last)]).toEqual(all);
+      expect(last.cursors.size).toBe(0);
+    });
+
+    it('gives what is of a higher priority first, wherever that one came to, and what is of a lower one last', async () => {
+      const [, second] = await db.enqueue(task, 2);
+      const { cursors } = await db.claim(worker, [task], 1);
+      const [low] = await db.enqueue(task, 1, { priority: -1 });
+      const [high] = await db.enqueue(task, 1, { priority: 1 });
+      const reply = await db.claim(worker, [task], 3, 0, cursors.get(task.queueId));
+      expect(ids(reply)).toEqual([high, second, low]);
+    });
+
+    it('gives what sleeps no longer before what has not begun', async () => {
+      await db.enqueue(task, 1);
+      await db.suspend(await db.claimOne(worker, task), [openWait('w', 1_000)]);
+      await db.enqueue(task, 2);
+      const { cursors } = await db.claim(worker, [task], 1);
+      await db.clock.advance(1_001);
+      const reply = await db.claim(worker, [task], 1, 0, cursors.get(task.queueId));
+      expect(reply.executions[0]!.claims).toBe(2);
+    });
+
+    it('passes what stands before it by now, says that there is something due, and the next without a place gives it', async () => {
+      const [released] = await db.enqueue(task, 1);
+      const fence = await db.claimOne(worker, task);
+      await db.enqueue(task, 2);
+      const { cursors } = await db.claim(worker, [task], 1);
+      await db.settle([fence], { type: 'released' });
+      const reply = await db.claim(worker, [task], 5, 0, cursors.get(task.queueId));
+      expect(reply.executions).toHaveLength(1);
+      expect(ids(reply)).not.toContain(released);
+      expect(reply.dueInMs).toBeLessThanOrEqual(0);
+      expect(reply.cursors.size).toBe(0);
+      expect(ids(await db.claim(worker, [task], 5))).toEqual([released]);
+    });
+  });
+
   it('gives each queue its own slots', async () => {
     const mail = await db.task(randomUuid(), { queue: 'mail' });
     await db.enqueue(task, 3);

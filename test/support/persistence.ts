@@ -102,7 +102,14 @@ export class Statements {
     return items.map(({ id }) => id);
   }
 
-  claim(workerId: number, tasks: TaskIds[], slots = 100, alonePatienceMs = 0): Promise<ClaimReply> {
+  /** @param after where the claim before came to, in every queue */
+  claim(
+    workerId: number,
+    tasks: TaskIds[],
+    slots = 100,
+    alonePatienceMs = 0,
+    after?: string,
+  ): Promise<ClaimReply> {
     const queues = [...new Set(tasks.map(({ queueId }) => queueId))];
     return this.executions.claim({
       workerId,
@@ -112,6 +119,7 @@ export class Statements {
         queueId,
         slots,
         taskIds: tasks.filter((task) => task.queueId === queueId).map(({ taskId }) => taskId),
+        after,
       })),
     });
   }

@@ -37,7 +37,8 @@ export type EnqueueReport = 'created' | 'existing' | 'otherTask' | 'unknownTask'
 export interface ClaimRequest {
   workerId: number;
   token: string;
-  queues: { queueId: number; slots: number; taskIds: number[] }[];
+  /** `after`: where the claim before this came to; what that one passed is not looked at. */
+  queues: { queueId: number; slots: number; taskIds: number[]; after?: string }[];
   /** How long an execution that runs alone must have been due. */
   alonePatienceMs: number;
   /** Whether to look for blocked executions that are offered to this worker. */
@@ -49,6 +50,8 @@ export interface ClaimReply {
   executions: ClaimRow[];
   /** Until something else can be claimed in the queues that were not filled; undefined: nothing waits. */
   dueInMs?: number;
+  /** Where it came to, by queue, in those that it filled. */
+  cursors: Map<number, string>;
   /** Some were passed over because their time is over: `endOverdue` ends them. */
   overdue: boolean;
   /** This worker was reaped, or its code is too old for the schema: it claimed nothing. */
@@ -158,6 +161,7 @@ export class ExecutionRepository {
       request.queues.map((queue) => queue.slots),
       request.alonePatienceMs,
       request.offers ?? false,
+      request.queues.map((queue) => queue.after ?? null),
     ]);
     const claimed = rows
       .filter((row) => row.kind === claimRow.claimed)
@@ -178,6 +182,9 @@ export class ExecutionRepository {
         records: parseMemo(row.memo),
       })),
       dueInMs: rows.find((row) => row.kind === claimRow.due)?.due_in_ms ?? undefined,
+      cursors: new Map(
+        rows.filter((row) => row.kind === claimRow.cursor).map((row) => [row.task_id, row.payload]),
+      ),
       overdue: rows.some((row) => row.kind === claimRow.overdue),
       refused: rows.some((row) => row.kind === claimRow.refused),
     };

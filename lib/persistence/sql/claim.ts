@@ -7,11 +7,13 @@ import { sqlFunction } from './sql-function.js';
 
 /** What a returned row says. `due`: how long until something else can be claimed. `refused`: this worker was reaped, or its code is
  *  older than newer code allows by now; the heartbeat says which.
- *  `overdue`: some were not claimed because their time is over; end_overdue ends them. */
-export const claimRow = { claimed: 0, due: 1, refused: 2, overdue: 3 } as const;
+ *  `overdue`: some were not claimed because their time is over; end_overdue ends them. `cursor`: where the claim came to in a queue
+ *  (whose id is in task_id) that it filled all slots of. */
+export const claimRow = { claimed: 0, due: 1, refused: 2, overdue: 3, cursor: 4 } as const;
 
 const inLane = (alias: string) =>
-  `${ready(alias)} and ${alias}.priority = lane_priority and ${alias}.status = lane_status and ${alias}.run_at <= ts`;
+  `${ready(alias)} and ${alias}.priority = lane_priority and ${alias}.status = lane_status and ${alias}.run_at <= ts
+     and (${alias}.run_at, ${alias}.id) > (after_run_at, after_id)`;
 
 /** Claims up to p_slots executions for each queue, best first: by priority, then what has begun before what has not, then
  *  by run_at and id. The token is the caller's own, new for each claim, so that a claim whose reply was lost can be found.
@@ -23,6 +25,9 @@ const inLane = (alias: string) =>
  *  - run_at ends each probe at the first future row, which needs equality on the columns before it: one lane at a time.
  *  - The heads of several tasks are merged without locks first, so that no more rows are locked than are taken.
  *  - p_offers: blocked executions that are offered to this worker come first. The heartbeat says whether there are any.
+ *  - p_after: a cursor of the claim before, or null. What that one passed is not looked at again: it is claimed, and as long as an old
+ *    snapshot is open, or until the next vacuum, all of it is still in the index. With 20,000 drained under an old snapshot a claim
+ *    read them all again each time. What came to stand before the cursor meanwhile waits for a claim without one.
  *  - What runs alone is claimed by itself, by a busy worker only after p_alone_patience_ms: an idle process had its chance
  *    then. It is claimed but not started (see start_alone). */
 export const claim = sqlFunction({
@@ -36,6 +41,7 @@ export const claim = sqlFunction({
     'p_slots int[]',
     'p_alone_patience_ms int',
     'p_offers boolean',
+    'p_after text[] default null',
   ],
   returns: `table(kind int, id uuid, task_id int, failures smallint, losses smallint, claims int, alone boolean, priority smallint,
     claimed_at double precision, deadline_in_ms double precision, place int, payload text, memo text, due_in_ms double precision)`,
@@ -46,6 +52,10 @@ declare
   tasks int[];
   lane_priority smallint;
   lane_status smallint;
+  cursor_priority smallint;
+  cursor_status smallint;
+  after_run_at timestamptz;
+  after_id uuid;
   free int;
   taken uuid[];
   ids uuid[] := '{}';
@@ -82,6 +92,8 @@ begin
       tasks := array(select t.id from unnest(p_tasks, p_task_queues) t(id, queue_id) where t.queue_id = p_queues[q]);
       lane_priority := 32767;
       lane_status := 32767;
+      cursor_priority := split_part(p_after[q], ' ', 1)::smallint;
+      cursor_status := split_part(p_after[q], ' ', 2)::smallint;
       if p_offers then
         taken := array(
           select x.id from ${s}.run x
@@ -91,8 +103,22 @@ begin
         ids := ids || taken;
       end if;
       while free > 0 loop
-        select l.priority, l.status into lane_priority, lane_status from ${s}.next_lane(tasks, lane_priority, lane_status) l;
-        exit when not found;
+        after_run_at := '-infinity';
+        after_id := '00000000-0000-0000-0000-000000000000';
+        if cursor_priority is null then
+          select l.priority, l.status into lane_priority, lane_status from ${s}.next_lane(tasks, lane_priority, lane_status) l;
+          exit when not found;
+        else
+          select l.priority, l.status into lane_priority, lane_status
+          from ${s}.next_lane(tasks, lane_priority, lane_status, cursor_priority, cursor_status) l;
+          if not found then
+            lane_priority := cursor_priority;
+            lane_status := cursor_status;
+            after_run_at := timestamptz 'epoch' + split_part(p_after[q], ' ', 3)::bigint * interval '1 microsecond';
+            after_id := split_part(p_after[q], ' ', 4)::uuid;
+            cursor_priority := null;
+          end if;
+        end if;
         if cardinality(tasks) = 1 then
           taken := array(
             select x.id from ${s}.run x where x.task_id = tasks[1] and ${inLane('x')}
@@ -115,7 +141,16 @@ begin
         free := free - cardinality(taken);
         ids := ids || taken;
       end loop;
-      if free > 0 then unfilled := unfilled || tasks; end if;
+      if free > 0 then
+        unfilled := unfilled || tasks;
+      elsif cardinality(taken) > 0 then
+        kind := ${claimRow.cursor};
+        task_id := p_queues[q];
+        select concat_ws(' ', lane_priority, lane_status, (extract(epoch from x.run_at) * 1000000)::bigint, x.id) into payload
+        from ${s}.run x where x.id = taken[cardinality(taken)];
+        return next;
+        payload := null;
+      end if;
     end loop;
   end if;
 

@@ -9,11 +9,17 @@ export const ready = (alias: string) =>
 export const waitsAlone = (alias: string) =>
   `${alias}.status in (${status.pending}, ${status.suspended}) and ${alias}.alone`;
 
-/** The next lane below (p_priority, p_status) that has rows of these tasks, a lane being a (priority, status). One index
- *  probe a task: a loose scan, since Postgres has none of its own. */
+/** The next lane below (p_priority, p_status), and above the other where that is given, that has rows of these tasks, a lane being
+ *  a (priority, status). One index probe a task: a loose scan, since Postgres has none of its own. */
 export const nextLane = sqlFunction({
   name: 'next_lane',
-  parameters: ['p_tasks int[]', 'p_priority int', 'p_status int'],
+  parameters: [
+    'p_tasks int[]',
+    'p_priority int',
+    'p_status int',
+    'p_above_priority int default -32769',
+    'p_above_status int default 0',
+  ],
   returns: 'table(priority smallint, status smallint)',
   language: 'sql',
   body: (s) => `
@@ -22,6 +28,7 @@ from unnest(p_tasks) t(id)
 cross join lateral (
   select r.priority, r.status from ${s}.run r
   where r.task_id = t.id and ${ready('r')} and (r.priority, r.status) < (p_priority, p_status)
+    and (r.priority, r.status) > (p_above_priority, p_above_status)
   order by r.priority desc, r.status desc limit 1) l
 order by l.priority desc, l.status desc limit 1`,
 });

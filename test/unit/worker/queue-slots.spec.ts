@@ -146,4 +146,19 @@ describe('the slots of a queue', () => {
     slots.end(5);
     expect(slots.wanted).toBeLessThan(5);
   });
+
+  it('goes on from where the last claim came to, for a second at most since one looked at everything', () => {
+    expect(slots.cursor).toBeUndefined();
+    slots.cameTo('first', undefined);
+    now += 999;
+    expect(slots.cursor).toBe('first');
+    slots.cameTo('second', 'first');
+    expect(slots.cursor).toBe('second');
+    now += 1;
+    expect(slots.cursor).toBeUndefined();
+    slots.cameTo('third', undefined);
+    expect(slots.cursor).toBe('third');
+    slots.cameTo(undefined, 'third');
+    expect(slots.cursor).toBeUndefined();
+  });
 });
