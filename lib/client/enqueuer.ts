@@ -4,9 +4,11 @@ import { channelOf } from '../persistence/channel.js';
 import type { Database } from '../persistence/database.js';
 import type { Notifier } from '../persistence/notifier.js';
 import type {
+  ClaimRow,
   EnqueueReport,
   ExecutionRepository,
   NewExecution,
+  Reservation,
 } from '../persistence/repositories/execution.repository.js';
 import type { TaskName, TaskRepository } from '../persistence/repositories/task.repository.js';
 import { isItemFailure } from '../persistence/statement.js';
@@ -17,6 +19,13 @@ export const ENQUEUE_PATIENCE_MS = 10_000;
 /** A delay up to which listeners are told at once, so that they set their timers; what comes later they find in a heartbeat. */
 const NEAR_MS = 1_500;
 
+/** A worker of this process: what it has room for starts with the reply that it is accepted. */
+export interface LocalWorker {
+  /** @param taskIds one for each execution that could start
+   *  @returns undefined: it has no room, or must not claim */
+  reserve(taskIds: number[]): Reservation | undefined;
+}
+
 interface Item {
   task: TaskName;
   execution: Omit<NewExecution, 'taskId'>;
@@ -24,6 +33,8 @@ interface Item {
 
 /** Writes new executions. Single invokes that come while a write is in flight go out together in the next. */
 export class Enqueuer {
+  /** The orchestrator names it while it runs: this room and the worker's do not know each other. */
+  localWorker?: LocalWorker;
   private readonly singles: Batcher<Item, EnqueueReport>;
 
   constructor(
@@ -69,11 +80,26 @@ export class Enqueuer {
       ENQUEUE_PATIENCE_MS,
     );
     const near = ids.filter((_, index) => (items[index]!.execution.delayMs ?? 0) < NEAR_MS);
-    return await this.executions.enqueue(
-      items.map(({ execution }, index) => ({ ...execution, taskId: ids[index]!.taskId })),
-      this.notifier.take(near.map(({ queueId }) => channelOf(this.database.schema, queueId))),
-      ENQUEUE_PATIENCE_MS,
+    const channels = this.notifier.take(
+      near.map(({ queueId }) => channelOf(this.database.schema, queueId)),
     );
+    const reservation = this.localWorker?.reserve(
+      ids.flatMap(({ taskId }, index) => (mayStart(items[index]!) ? [taskId] : [])),
+    );
+    let started: ClaimRow[] = [];
+    try {
+      const { reports, executions } = await this.executions.enqueue(
+        items.map(({ execution }, index) => ({ ...execution, taskId: ids[index]!.taskId })),
+        channels,
+        ENQUEUE_PATIENCE_MS,
+        reservation,
+      );
+      started = executions;
+      if (started.length === items.length) this.notifier.unsent(channels);
+      return reports;
+    } finally {
+      reservation?.end(started);
+    }
   }
 
   private accepted({ task, execution }: Item, report: EnqueueReport): 'created' | 'existing' {
@@ -88,4 +114,9 @@ export class Enqueuer {
       throw this.database.visible(error, 'accept an invoke');
     }
   }
+}
+
+/** Whether it is due when it is accepted; a given time says the database's clock. */
+function mayStart({ execution }: Item): boolean {
+  return !((execution.delayMs ?? 0) > 0);
 }

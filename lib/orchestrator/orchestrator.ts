@@ -13,6 +13,7 @@ import { ModuleRef } from '@nestjs/core';
 import { CLOCK, OPTIONS } from '../conductor.constants.js';
 import { atMost, type Clock, type Timer } from '../common/clock.js';
 import { deferred } from '../common/deferred.js';
+import { Enqueuer } from '../client/enqueuer.js';
 import { ResultWaiter } from '../client/result-waiter.js';
 import { assertSchemas } from '../contracts/assert-schemas.js';
 import { TaskExplorer } from '../discovery/task.explorer.js';
@@ -97,6 +98,7 @@ export class Orchestrator
     private readonly executions: ExecutionRepository,
     private readonly workers: WorkerRepository,
     private readonly notifier: Notifier,
+    private readonly enqueuer: Enqueuer,
     private readonly waiter: ResultWaiter,
     private readonly modules: ModuleRef,
   ) {}
@@ -196,6 +198,7 @@ export class Orchestrator
       this.clock.stopTimer(this.hooksTimer);
       this.stopping = this.crew !== undefined;
       await this.crew?.stop(this.options.shutdown);
+      this.enqueuer.localWorker = undefined;
       this.crew = undefined;
       this.stopping = false;
       if (this.up) this.startedSignal = deferred();
@@ -279,6 +282,7 @@ export class Orchestrator
     await crew.start(queues, hostname(), () => this.wanted && patient());
     crew.listener?.start(queues.map(({ queueId }) => channelOf(this.database.schema, queueId)));
     this.crew = crew;
+    this.enqueuer.localWorker = crew.worker;
     // an application context starts before it can be told to listen for signals
     this.hooksTimer = this.clock.startTimer(HOOKS_GRACE_MS, () => this.warnWithoutShutdownHooks());
   }

@@ -33,6 +33,16 @@ export class Notifier {
     for (const channel of this.take(channels)) this.send(channel);
   }
 
+  /** Of these, which `take` gave, nothing was told after all. What came since goes without waiting for the time to be over. */
+  unsent(channels: string[]): void {
+    for (const channel of channels) {
+      const { again, timer } = this.recent.get(channel) ?? { again: false };
+      this.clock.stopTimer(timer);
+      this.recent.delete(channel);
+      if (again) this.tell([channel]);
+    }
+  }
+
   close(): void {
     for (const { timer } of this.recent.values()) this.clock.stopTimer(timer);
     this.recent.clear();

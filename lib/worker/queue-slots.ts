@@ -37,6 +37,7 @@ interface Ahead {
  *  time that handlers have taken lately. So fast handlers need few claims, and slow ones keep nothing from other workers. */
 export class QueueSlots {
   private taken = 0;
+  private reserved = 0;
   /** The next that begins is the last. */
   private ahead: Ahead[] = [];
   private meanMs = Infinity;
@@ -63,7 +64,20 @@ export class QueueSlots {
     const most = this.careful
       ? 0
       : Math.min(MOST_AHEAD, Math.floor((this.queue.concurrency * AHEAD_MS) / this.meanMs));
-    return this.ahead.length > most / 2 ? 0 : Math.max(0, this.free + most - this.ahead.length);
+    return this.ahead.length > most / 2
+      ? 0
+      : Math.max(0, this.free - this.reserved + most - this.ahead.length);
+  }
+
+  /** Keeps so many slots free, or as many as there are. @returns how many */
+  reserve(slots: number): number {
+    const kept = Math.min(slots, Math.max(0, this.free - this.reserved - this.ahead.length));
+    this.reserved += kept;
+    return kept;
+  }
+
+  unreserve(slots: number): void {
+    this.reserved -= slots;
   }
 
   /** Where the next claim may go on. */

@@ -55,13 +55,24 @@ export class Slots {
   /** What to claim for every queue that has room. */
   wanted(): SlotRequest[] {
     return this.queues
-      .map(({ queue: { queueId, tasks }, wanted, cursor }) => ({
-        queueId,
-        slots: wanted,
-        taskIds: [...tasks.keys()],
-        after: cursor,
-      }))
+      .map(({ queue, wanted, cursor }) => ({ ...request(queue, wanted), after: cursor }))
       .filter(({ slots, taskIds }) => slots > 0 && taskIds.length > 0);
+  }
+
+  /** Keeps a slot free for each execution of these tasks, as far as there are any. */
+  reserve(taskIds: number[]): SlotRequest[] {
+    const asked = new Map<QueueSlots, number>();
+    for (const taskId of taskIds) {
+      const slots = this.byTask.get(taskId);
+      if (slots !== undefined) asked.set(slots, (asked.get(slots) ?? 0) + 1);
+    }
+    return [...asked]
+      .map(([slots, count]) => request(slots.queue, slots.reserve(count)))
+      .filter(({ slots }) => slots > 0);
+  }
+
+  unreserve(requests: SlotRequest[]): void {
+    for (const { slots, taskIds } of requests) this.of(taskIds[0]!).unreserve(slots);
   }
 
   /** Whether a claim leaves something behind for want of slots: it did not ask for a queue, or got all that it asked for. */
@@ -74,4 +85,8 @@ export class Slots {
     }
     return requests.some(({ slots, taskIds }) => came.get(this.of(taskIds[0]!)) === slots);
   }
+}
+
+function request({ queueId, tasks }: ServedQueue, slots: number): SlotRequest {
+  return { queueId, slots, taskIds: [...tasks.keys()] };
 }

@@ -1,3 +1,4 @@
+import { AsyncResource } from 'node:async_hooks';
 import { v4 as randomUuid } from 'uuid';
 import { afterMacrotask } from '../common/after-drain.js';
 import { Alarm } from '../common/alarm.js';
@@ -9,6 +10,7 @@ import type {
   ClaimReply,
   ClaimRow,
   ExecutionRepository,
+  Reservation,
 } from '../persistence/repositories/execution.repository.js';
 import type { Fence } from '../persistence/repositories/worker.repository.js';
 import { isItemFailure } from '../persistence/statement.js';
@@ -43,6 +45,9 @@ export class Worker {
   private readonly slots: Slots;
   private readonly attempts = new Set<Attempt>();
   private readonly claimsInFlight = new Set<string>();
+  private readonly reservations = new Set<string>();
+  /** What begins with the reply to an invoke shall not run in the caller's AsyncLocalStorage. */
+  private readonly outside = new AsyncResource('ConductorWorker');
   private unsettled = 0;
   private begunInBurst = 0;
   private pausing = false;
@@ -101,7 +106,31 @@ export class Worker {
   }
 
   isClaiming(token: string): boolean {
-    return this.claimsInFlight.has(token);
+    return this.claimsInFlight.has(token) || this.reservations.has(token);
+  }
+
+  /** Keeps slots free for what this process is about to enqueue, one for each of these tasks, as far as there are any. Not while a
+   *  claim is in flight: that has been promised all of them. */
+  reserve(taskIds: number[]): Reservation | undefined {
+    const { workerId } = this;
+    if (workerId === undefined || !this.claims || this.lone !== undefined) return undefined;
+    if (this.claimsInFlight.size > 0 || this.unsettled >= MOST_UNSETTLED) return undefined;
+    const queues = this.slots.reserve(taskIds);
+    if (queues.length === 0) return undefined;
+    const token = randomUuid();
+    this.reservations.add(token);
+    return {
+      workerId,
+      token,
+      queues,
+      end: (executions) =>
+        this.outside.runInAsyncScope(() => {
+          this.reservations.delete(token);
+          this.slots.unreserve(queues);
+          if (this.isStillOurs(workerId)) this.receive(executions);
+          this.tellFinished();
+        }),
+    };
   }
 
   /** There may be something to claim. */
@@ -149,7 +178,7 @@ export class Worker {
 
   /** Resolves when no handler runs and every outcome is settled. */
   async idle(): Promise<void> {
-    if (this.attempts.size === 0 && !this.claiming) return;
+    if (this.isIdle) return;
     const { promise, resolve } = deferred<void>();
     this.idleWaiters.push(() => resolve());
     await promise;
@@ -197,13 +226,17 @@ export class Worker {
       this.claimsInFlight.delete(token);
     }
     if (reply.refused) return; // the next heartbeat finds out why
-    // the reply was a lease on its way, or this process stood still meanwhile: somebody else may be running these by now. If they are
-    // still ours, the heartbeat finds them
-    if (!this.claims || (this.workerId !== undefined && this.workerId !== workerId)) return;
+    if (!this.isStillOurs(workerId)) return;
     this.slots.cameTo(requests, reply.cursors);
     this.receive(reply.executions);
     if (reply.overdue) await this.endOverdue();
     this.planNext(reply, requests);
+  }
+
+  /** Whether what a reply brings may begin. The reply was a lease on its way, or this process stood still meanwhile: somebody else
+   *  may be running it by now. If it is still ours, the heartbeat finds it. */
+  private isStillOurs(workerId: number): boolean {
+    return this.claims && (this.workerId === undefined || this.workerId === workerId);
   }
 
   /** They stand before what can be claimed, so they are not left to the next heartbeat. */
@@ -320,7 +353,8 @@ export class Worker {
 
   /** Waits until nothing else runs in this process, then says that it starts: from here its process's loss is charged to it. */
   private async startAlone(attempt: Attempt): Promise<boolean> {
-    while ([...this.attempts].some((other) => other !== attempt)) await this.nextFinished();
+    while (this.reservations.size > 0 || [...this.attempts].some((other) => other !== attempt))
+      await this.nextFinished();
     if (attempt.interrupted !== undefined || this.workerId === undefined) return false;
     const { id, token } = attempt.execution;
     return await this.executions.startAlone(id, token, () => attempt.interrupted === undefined);
@@ -354,6 +388,10 @@ export class Worker {
       this.lone = undefined;
       this.starved = true;
     }
+    this.tellFinished();
+  }
+
+  private tellFinished(): void {
     for (const resolve of this.finishedWaiters.splice(0)) resolve();
     if (this.starved) this.wake();
     this.tellIdle();
@@ -363,8 +401,12 @@ export class Worker {
     await new Promise<void>((resolve) => this.finishedWaiters.push(resolve));
   }
 
+  private get isIdle(): boolean {
+    return this.attempts.size === 0 && this.reservations.size === 0 && !this.claiming;
+  }
+
   private tellIdle(): void {
-    if (this.attempts.size > 0 || this.claiming) return;
+    if (!this.isIdle) return;
     for (const resolve of this.idleWaiters.splice(0)) resolve();
   }
 }

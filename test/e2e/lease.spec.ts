@@ -87,8 +87,14 @@ describe('the lease of a worker', () => {
       cut: ({ kind, rows }) => void (rows.includes(CLAIMED) && lost.push(kind)),
     });
     apps.keep({ close: () => proxy.close() });
-    const app = await apps.start({ url: proxy.url, providers: [Tasks], lease: '1s' });
+    const app = await apps.start({
+      url: proxy.url,
+      providers: [Tasks],
+      lease: '1s',
+      autoStart: false,
+    });
     const execution = await app.conductor.invoke({ name: 'quick' });
+    await app.orchestrator.start();
     await execution.result({ timeout: '20s' });
     expect(lost).toEqual(['claim']);
     expect(claims).toEqual([2]);

@@ -33,10 +33,10 @@ describe('enqueue', () => {
   });
 
   /** Without a second try, which would hide a deadlock. */
-  const enqueue = (items: NewExecution[], channels: string[] = []) =>
-    db.executions.enqueue(items, channels, 0);
+  const enqueue = async (items: NewExecution[], channels: string[] = []) =>
+    (await db.executions.enqueue(items, channels, 0)).reports;
 
-  const callText = `select * from conductor.enqueue($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`;
+  const callText = `select * from conductor.enqueue($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, null, null, null, null, null, null)`;
   const callOf = ({ id, taskId, payload }: NewExecution, channels: string[] = []) => [
     [id],
     [taskId],

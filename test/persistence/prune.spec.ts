@@ -207,8 +207,10 @@ describe('prune', () => {
   it('B3 strips at once what is kept for 0, and goes on refusing its id for ten minutes', async () => {
     const task = await taskThatKeeps({ completedMs: 0, failedMs: 0 });
     const [done, bad] = [await one(task), await one(task, failed)];
-    const again = () =>
-      db.executions.enqueue([{ id: done, taskId: task.taskId, payload: '"again"' }], [], 0);
+    const again = async () => {
+      const item = { id: done, taskId: task.taskId, payload: '"again"' };
+      return (await db.executions.enqueue([item], [], 0)).reports;
+    };
     await expect(db.retention.prune()).resolves.toMatchObject({ stripped: 0, brief: true }); // whoever waits shall have it
     await db.clock.advance(5 * second);
     await expect(db.retention.prune()).resolves.toMatchObject({ removed: 0, stripped: 2 });

@@ -34,11 +34,28 @@ export interface NewExecution {
 /** `otherTask`: the id belongs to another task. `unknownTask`: the task's row is gone, its id has to be asked for again. */
 export type EnqueueReport = 'created' | 'existing' | 'otherTask' | 'unknownTask';
 
-export interface ClaimRequest {
+/** Who claims, and how many of which. */
+export interface Claimant {
   workerId: number;
   token: string;
   /** `after`: where the claim before this came to; what that one passed is not looked at. */
   queues: { queueId: number; slots: number; taskIds: number[]; after?: string }[];
+}
+
+/** Slots of a worker of this process, kept free for what is being enqueued, so that it is claimed by being inserted. */
+export interface Reservation extends Claimant {
+  /** Has to be called once, with what was claimed: it begins, and the other slots are free again. */
+  end(executions: ClaimRow[]): void;
+}
+
+export interface EnqueueReply {
+  /** For each item. */
+  reports: EnqueueReport[];
+  /** Claimed already, in the order in which they are to start. */
+  executions: ClaimRow[];
+}
+
+export interface ClaimRequest extends Claimant {
   /** How long an execution that runs alone must have been due. */
   alonePatienceMs: number;
   /** Whether to look for blocked executions that are offered to this worker. */
@@ -80,6 +97,15 @@ export interface SuspendItem {
 export type SuspendReport =
   { type: 'parked' } | { type: 'lost' } | { type: 'busy' } | { type: 'decided'; names: string[] };
 
+interface EnqueuedRow {
+  ordinal: number;
+  code: number;
+  id: string;
+  priority: number;
+  claimed_at: number;
+  deadline_in_ms: number | null;
+}
+
 interface ClaimedRow {
   kind: number;
   id: string;
@@ -117,15 +143,17 @@ const OVERDUE_LIMIT = 500;
 export class ExecutionRepository {
   constructor(private readonly database: Database) {}
 
-  /** Accepts executions, and wakes the listeners of these channels when they are committed. */
+  /** Accepts executions, and wakes the listeners of these channels when they are committed, unless all of them start at once. */
   async enqueue(
     items: NewExecution[],
     channels: string[],
     patienceMs: number,
-  ): Promise<EnqueueReport[]> {
+    claimant?: Claimant,
+  ): Promise<EnqueueReply> {
     const { statement, schema } = this.database;
     const tasks = [...new Set(items.map((item) => item.taskId))];
-    const rows = await statement.persist<{ ordinal: number; code: number }>(
+    const served = claimant && tasksOf(claimant);
+    const rows = await statement.persist<EnqueuedRow>(
       enqueue.call(schema),
       [
         items.map((item) => item.id),
@@ -139,19 +167,27 @@ export class ExecutionRepository {
         given(items, (item) => item.deadline),
         items.map((item) => item.payload),
         channels,
+        claimant?.workerId,
+        claimant?.token,
+        served?.map((task) => task.taskId),
+        served?.map((task) => task.queueId),
+        claimant?.queues.map((queue) => queue.queueId),
+        claimant?.queues.map((queue) => queue.slots),
       ],
       this.database.patience(patienceMs),
     );
     const reports = items.map((): EnqueueReport => 'created');
-    for (const { ordinal, code } of rows) reports[ordinal - 1] = enqueueReports[code]!;
-    return reports;
+    const started: EnqueuedRow[] = [];
+    for (const row of rows) {
+      if (row.code === enqueueCode.started) started.push(row);
+      else reports[row.ordinal - 1] = enqueueReports[row.code]!;
+    }
+    return { reports, executions: begunRows(started, items, claimant) };
   }
 
   /** Sent once: a claim that is sent again would claim twice. Whatever a lost reply claimed is found by the heartbeat. */
   async claim(request: ClaimRequest): Promise<ClaimReply> {
-    const tasks = request.queues.flatMap(({ queueId, taskIds }) =>
-      taskIds.map((taskId) => ({ taskId, queueId })),
-    );
+    const tasks = tasksOf(request);
     const rows = await this.database.statement.run<ClaimedRow>(claim.call(this.database.schema), [
       request.workerId,
       request.token,
@@ -270,6 +306,37 @@ export class ExecutionRepository {
     }
     return items.map((item) => reports.get(key(item))!);
   }
+}
+
+function tasksOf({ queues }: Claimant): { taskId: number; queueId: number }[] {
+  return queues.flatMap(({ queueId, taskIds }) => taskIds.map((taskId) => ({ taskId, queueId })));
+}
+
+function begunRows(
+  rows: EnqueuedRow[],
+  items: NewExecution[],
+  claimant: Claimant | undefined,
+): ClaimRow[] {
+  if (rows.length === 0) return [];
+  // the first of several with one id is the one that was stored
+  const byId = new Map(items.toReversed().map((item) => [item.id, item]));
+  return rows.map((row) => {
+    const { taskId, payload } = byId.get(row.id)!;
+    return {
+      id: row.id,
+      token: claimant!.token,
+      taskId,
+      failures: 0,
+      losses: 0,
+      claims: 1,
+      alone: false,
+      priority: row.priority,
+      claimedAt: row.claimed_at,
+      deadlineInMs: row.deadline_in_ms ?? undefined,
+      payload,
+      records: [],
+    };
+  });
 }
 
 /** One for each item; null where none has it: an array of nulls would be read element by element. */
