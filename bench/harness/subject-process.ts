@@ -92,7 +92,7 @@ export class SubjectProcess {
       const answered = (reply: unknown) => (done(), resolve(reply as Reply));
       const ended = () => (
         done(),
-        reject(new Error(`${call.action}: ended early. ${this.output}`))
+        reject(new Error(`${call.action}: ended early, ${this.lastWords()}`))
       );
       const timer = setTimeout(() => {
         done();
@@ -102,6 +102,11 @@ export class SubjectProcess {
       this.child.on('message', answered).on('exit', ended);
       this.child.send(call);
     });
+  }
+
+  private lastWords(): string {
+    const lines = this.output.trim().split('\n');
+    return lines.findLast((line) => line.includes('Error')) ?? lines.at(-1)!;
   }
 
   private hasExited(): boolean {
