@@ -182,6 +182,34 @@ export const mutants: Mutant[] = [
     tests: ['test/e2e/local-start.spec.ts'],
   },
   {
+    guard: 'claim: what is of a higher priority comes before the place that it goes on from',
+    file: sql('claim'),
+    code: 'next_lane(tasks, lane_priority, lane_status, cursor_priority, cursor_status) l;',
+    without: 'next_lane(tasks, -32769, 0, cursor_priority, cursor_status) l;',
+    tests: [persistence('claim')],
+  },
+  {
+    guard: 'queue-slots: claims go on from a place for a second only',
+    file: 'lib/worker/queue-slots.ts',
+    code: 'return this.clock.now() < this.cursorUntil ? this.place : undefined;',
+    without: 'return this.place;',
+    tests: ['test/unit/worker/queue-slots'],
+  },
+  {
+    guard: 'queue-slots: what was lost is not claimed ahead',
+    file: 'lib/worker/queue-slots.ts',
+    code: 'this.careful = lost.length > 0;',
+    without: '',
+    tests: ['test/unit/worker/queue-slots'],
+  },
+  {
+    guard: 'worker: what waits ahead goes back when handlers are slow',
+    file: 'lib/worker/worker.ts',
+    code: 'if (slots.patienceMs !== undefined) this.aheadAlarm.set(slots.patienceMs);',
+    without: '',
+    tests: ['test/e2e/claimed-ahead'],
+  },
+  {
     guard: 'recovery: only by who has been steady for a lease',
     file: sql('recover'),
     code: "and me.steady_since <= ts - w.lease_ms * interval '1 ms'",
@@ -240,8 +268,8 @@ export const mutants: Mutant[] = [
   {
     guard: 'self-fencing: a claim whose reply comes after the lease starts nothing',
     file: 'lib/worker/worker.ts',
-    code: '!this.claims || (this.workerId !== undefined',
-    without: '(this.workerId !== undefined',
+    code: 'return this.claims && (this.workerId',
+    without: 'return (this.workerId',
     tests: ['test/e2e/lease.spec.ts'],
   },
   {
