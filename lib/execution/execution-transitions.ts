@@ -16,6 +16,9 @@ type Event =
 
 export type TransitionTable = Record<ExecutionStatus, Partial<Record<Event, ExecutionStatus>>>;
 
+/** What an accepted execution is: claimed already, if the process that asks for it has a slot free. */
+export const beginnings: ExecutionStatus[] = ['pending', 'running'];
+
 /** Every change of status there is. SQL and docs are tested against it; an end absorbs, so it has no way out. */
 export const transitions = {
   pending: { claim: 'running', overdue: 'failed' },

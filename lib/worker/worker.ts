@@ -35,7 +35,7 @@ const LONGEST_BACKOFF_MS = 5_000;
 const BURST = 100;
 
 /** While so many outcomes wait for the database, nothing is claimed: it could not take more. */
-const MOST_UNSETTLED = 4_000;
+const MOST_UNSETTLED = 2_000;
 
 /** Does the work: free slots, claim, run, settle. It claims when it is told that there may be something: by a hint, by the
  *  heartbeat, by its timer for the next due time, or by a slot that became free. A slot is free as soon as its handler has ended, and

@@ -1,9 +1,10 @@
+import { statusCode } from '../../../lib/execution/execution-status.js';
 import type { Conditions, Figures, Hazard, Tier } from '../hazard.js';
 import { deferred } from '../../../lib/common/deferred.js';
 import type { Change } from '../harness/audit-trigger.js';
 import { run, type Course, type Site } from '../harness/course.js';
 import { grouped } from '../harness/history.js';
-import { judge, missed } from '../harness/judge.js';
+import { judge } from '../harness/judge.js';
 import { whatItHit, whatRunsIn, type Kill } from '../harness/kill.js';
 import type { Proxy, ProxyHooks, Verdict } from '../harness/proxy.js';
 import { Random } from '../harness/random.js';
@@ -121,6 +122,13 @@ export const fp3: Hazard = {
       (site) => killInSettles(killer, site),
     );
     const again = history.outcomes.reduce((sum, { claims }) => sum + claims - 1, 0);
+    const back = history.changes.filter(
+      ({ subject, op, oldStatus, status }) =>
+        subject === 'run' &&
+        op === 'update' &&
+        oldStatus === statusCode.running &&
+        status === statusCode.pending,
+    );
     const batch = largestBatch(history.changes);
     return judge({
       id: 'FP3',
@@ -134,7 +142,9 @@ export const fp3: Hazard = {
       measured: { 'largest settle': batch, 'executed again': again },
       problems: [
         ...problems,
-        ...missed('the executions that ran again', again, BATCH * moments.length),
+        ...(again === back.length
+          ? []
+          : [`${again} executions ran again, but ${back.length} had been given back`]),
       ],
       timing:
         batch < BATCH * 0.8 ? [`does not count: the largest settle had ${batch} outcomes`] : [],

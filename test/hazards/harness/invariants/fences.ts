@@ -3,7 +3,7 @@ import {
   statusName,
   type ExecutionStatus,
 } from '../../../../lib/execution/execution-status.js';
-import { transitions } from '../../../../lib/execution/execution-transitions.js';
+import { beginnings, transitions } from '../../../../lib/execution/execution-transitions.js';
 import type { Change } from '../audit-trigger.js';
 import { byExecution } from '../history.js';
 import type { Invariant } from './invariant.js';
@@ -23,7 +23,7 @@ export const transition: Invariant = {
       if (subject === 'outcome' || subject === 'step' || op === 'delete' || oldStatus === status)
         return [];
       const to = statusName(status!);
-      if (op === 'insert') return to === 'pending' ? [] : [`${execution} began as ${to}`];
+      if (op === 'insert') return beginnings.includes(to) ? [] : [`${execution} began as ${to}`];
       const from = statusName(oldStatus!);
       const allowed: ExecutionStatus[] = Object.values(transitions[from]);
       return allowed.includes(to)
