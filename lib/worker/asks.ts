@@ -49,9 +49,12 @@ export class Asks {
   }
 
   private answered(ask: Ask): NonNullable<Ask['reply']> {
+    const reply = ask.reply!;
     ask.answered = true;
+    // there may be thousands of them until the handler ends
+    ask.reply = ask.body = ask.options = undefined;
     this.unanswered -= 1;
     this.activity += 1;
-    return ask.reply!;
+    return reply;
   }
 }

@@ -56,18 +56,19 @@ export class Completer {
     );
   }
 
-  /** @throws LeaseLostError, or what Postgres refuses the content for */
-  async save(item: RecordItem): Promise<void> {
-    let report: WriteReport;
-    try {
-      report = await this.untilFree(
-        () => this.saves.add(item),
-        (answer) => answer === 'busy',
-      );
-    } catch (error) {
-      throw this.visible(error);
-    }
-    if (report === 'lost') throw new LeaseLostError(item.id);
+  /** Rejects with LeaseLostError, or with what Postgres refuses the content for. */
+  save(item: RecordItem): Promise<void> {
+    return this.untilFree(
+      () => this.saves.add(item),
+      (report) => report === 'busy',
+    ).then(
+      (report) => {
+        if (report === 'lost') throw new LeaseLostError(item.id);
+      },
+      (error: unknown) => {
+        throw this.visible(error);
+      },
+    );
   }
 
   /** Never rejects. Without an answer it may be parked or not: as if it were lost, so that recovery tells. */
@@ -93,11 +94,10 @@ export class Completer {
     this.abandoned = true;
   }
 
-  private async untilFree<R>(write: () => Promise<R>, isBusy: (report: R) => boolean): Promise<R> {
-    for (;;) {
-      const report = await write();
+  private untilFree<R>(write: () => Promise<R>, isBusy: (report: R) => boolean): Promise<R> {
+    return write().then((report) => {
       if (!isBusy(report) || this.abandoned) return report;
-      await sleep(this.clock, BUSY_PAUSE_MS);
-    }
+      return sleep(this.clock, BUSY_PAUSE_MS).then(() => this.untilFree(write, isBusy));
+    });
   }
 }

@@ -62,7 +62,14 @@ export class Outbox {
       entry.deliver();
     }
     if (this.queue.length === 0) return;
-    this.writing = this.send(this.nextWrite());
+    const entries = this.nextWrite();
+    const unsaved = this.unsaved.splice(0);
+    const records = lastOfEachName([...unsaved, ...entries.map((entry) => entry.record)]);
+    const write = entries[0]!.commit ?? this.write;
+    this.writing = write(records).then(
+      () => this.written(entries),
+      (error: unknown) => this.unwritten(error, entries, unsaved),
+    );
   }
 
   /** All that waits, up to what is a write of its own. */
@@ -71,17 +78,19 @@ export class Outbox {
     return this.queue.splice(0, own === -1 ? this.queue.length : Math.max(own, 1));
   }
 
-  private async send(entries: OutboxEntry[]): Promise<void> {
-    const unsaved = this.unsaved.splice(0);
-    const write = entries[0]?.commit ?? this.write;
-    try {
-      await write(lastOfEachName([...unsaved, ...entries.map((entry) => entry.record)]));
-      for (const entry of entries) entry.deliver();
-    } catch (error) {
-      // what the handler has seen must be stored before anything that comes after it
-      this.unsaved.unshift(...unsaved);
-      this.failed(error, entries);
-    }
+  private written(entries: OutboxEntry[]): void {
+    for (const entry of entries) entry.deliver();
+    this.goOn();
+  }
+
+  private unwritten(error: unknown, entries: OutboxEntry[], unsaved: RecordWrite[]): void {
+    // what the handler has seen must be stored before anything that comes after it
+    this.unsaved.unshift(...unsaved);
+    this.failed(error, entries);
+    this.goOn();
+  }
+
+  private goOn(): void {
     this.writing = undefined;
     this.over();
     this.advance();

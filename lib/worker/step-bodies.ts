@@ -42,7 +42,7 @@ export interface BodyPorts {
   transaction(): StepTransaction | undefined;
   /** Whether a body that fails now obeys the end of its process. */
   interrupted(): boolean;
-  /** Something started, ended or may be started. */
+  /** One failed, or may be started. */
   changed(): void;
 }
 
@@ -78,6 +78,7 @@ export class StepBodies {
   }
 
   start(): void {
+    if (this.waiting.length === 0) return;
     for (const ask of this.waiting.splice(0)) void this.run(ask);
   }
 
@@ -116,7 +117,6 @@ export class StepBodies {
     } finally {
       if (transaction !== undefined) this.transactions?.delete(transaction);
       this.running -= 1;
-      this.ports.changed();
     }
   }
 
@@ -184,6 +184,7 @@ export class StepBodies {
   /** Its body threw, or what it wrote could not be committed. */
   failed(ask: Ask, error: unknown): void {
     if (this.closed) return;
+    this.ports.changed();
     this.clock.reach?.('after-failed-body');
     if (this.ports.interrupted()) return this.add(ask); // begun again where it goes on
     if (error === transactionLost && this.mayRunAgain(ask))

@@ -93,21 +93,16 @@ export class StepJournal implements ActiveExecution {
     return this.bodies.original(error);
   }
 
-  step<T>(name: string, body: () => Promise<T> | T, options: StepOptions = {}): Promise<T> {
-    return this.askForStep({ name, body, options }) as Promise<T>;
+  step<T>(name: string, body: () => Promise<T> | T, options?: StepOptions): Promise<T> {
+    return this.askForStep(name, body, options, false) as Promise<T>;
   }
 
   transaction<T>(
     name: string,
     body: (em: EntityManager) => Promise<T> | T,
-    options: StepOptions = {},
+    options?: StepOptions,
   ): Promise<T> {
-    return this.askForStep({
-      name,
-      body: (transaction) => body(transaction!),
-      options,
-      transactional: true,
-    }) as Promise<T>;
+    return this.askForStep(name, (em) => body(em!), options, true) as Promise<T>;
   }
 
   sleep(name: string, durationMs: number): Promise<void> {
@@ -186,9 +181,13 @@ export class StepJournal implements ActiveExecution {
   }
 
   private askForStep(
-    ask: Pick<Ask, 'name' | 'body' | 'options' | 'transactional'>,
+    name: string,
+    body: Ask['body'],
+    options: StepOptions | undefined,
+    transactional: boolean,
   ): Promise<unknown> {
-    return this.ask({ ...ask, kind: 'step', alone: this.asks.none, tries: 0 });
+    const { none: alone } = this.asks;
+    return this.ask({ name, kind: 'step', body, transactional, options, alone, tries: 0 });
   }
 
   private ask(ask: Ask): Promise<unknown> {
@@ -307,6 +306,7 @@ export class StepJournal implements ActiveExecution {
 
   /** While a body runs, waits go on beside it: they are stored and watched by a local timer. */
   private liveWaits(): void {
+    if (this.waits.size === 0) return;
     this.outcomes.store(this.waits.takeUnsaved(this.clock.now()));
     const due = this.waits.nextDue;
     if (due !== undefined)
