@@ -37,8 +37,8 @@ export const mutants: Mutant[] = [
   {
     guard: 'save-steps, suspend: the token',
     file: sql('save-steps'),
-    code: 'on a.id = r.id and a.token = r.token\n',
-    without: 'on a.id = r.id\n',
+    code: 'where r.id = a.id and r.token = a.token for no key update',
+    without: 'where r.id = a.id for no key update',
     tests: [persistence('fence')],
   },
   {

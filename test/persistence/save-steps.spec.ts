@@ -239,8 +239,8 @@ describe('saving steps', () => {
     const fence = await claimed();
     await inForeignTransaction(db, async (foreign) => {
       await foreign.query(
-        `select * from conductor.save_steps($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
-        [[fence.id], [fence.token], ['a'], [0], [1], [1], [true], [null], [0], [null], ['1']],
+        `select * from conductor.save_steps($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`,
+        [[fence.id], [fence.token], [1], ['a'], [0], [1], [1], [true], [null], [0], [null], ['1']],
       );
       await expect(db.settle([fence], completed())).resolves.toEqual(['busy']);
       await foreign.commit();

@@ -4,20 +4,19 @@ import { recordKind, recordStatus, type RecordWrite } from '../../execution/step
 export function recordColumns(
   items: { id: string; token: string; records: RecordWrite[] }[],
 ): unknown[] {
-  const rows = items.flatMap(({ id, token, records }) =>
-    records.map((record) => ({ id, token, record })),
-  );
+  const records = items.flatMap((item) => item.records);
   return [
-    rows.map((row) => row.id),
-    rows.map((row) => row.token),
-    rows.map(({ record }) => record.name),
-    rows.map(({ record }) => recordKind[record.kind]),
-    rows.map(({ record }) => recordStatus[record.status]),
-    rows.map(({ record }) => record.seq ?? null),
-    rows.map(({ record }) => record.alone),
-    rows.map(({ record }) => record.fingerprint ?? null),
-    rows.map(({ record }) => record.tries),
-    rows.map(({ record }) => record.dueInMs ?? null),
-    rows.map(({ record }) => record.value ?? null),
+    items.map(({ id }) => id),
+    items.map(({ token }) => token),
+    items.flatMap((item, index) => item.records.map(() => index + 1)),
+    records.map(({ name }) => name),
+    records.map(({ kind }) => recordKind[kind]),
+    records.map(({ status }) => recordStatus[status]),
+    records.map(({ seq }) => seq ?? null),
+    records.map(({ alone }) => alone),
+    records.map(({ fingerprint }) => fingerprint ?? null),
+    records.map(({ tries }) => tries),
+    records.map(({ dueInMs }) => dueInMs ?? null),
+    records.map(({ value }) => value ?? null),
   ];
 }

@@ -1,7 +1,7 @@
 import { statusCode as status } from '../../execution/execution-status.js';
 import { reportCode } from '../../execution/outcome.js';
 import { recordStatus } from '../../execution/step-record.js';
-import { askedRecords, heldRuns, recordParameters, upsertRecords } from './save-steps.js';
+import { held, recordParameters, upsertRecords } from './save-steps.js';
 import { sqlFunction } from './sql-function.js';
 
 /** `parked`: suspended, nothing more to do. `decided`: a wait is over, deliver it instead; one row for each such wait. */
@@ -19,23 +19,16 @@ export const suspend = sqlFunction({
 #variable_conflict use_column
 declare
   ts timestamptz := ${s}.clock();
-  held_ids uuid[];
-  held_tokens uuid[];
+  held boolean[] := ${held(s)};
 begin
-  with asked as materialized (${askedRecords}),
-  held as materialized (${heldRuns(s, 'asked')}),
-  saved as (${upsertRecords(s, 'asked', 'held')})
-  select array_agg(h.id), array_agg(h.token) into held_ids, held_tokens from held h;
+  ${upsertRecords(s)};
 
   return query
-  with asked as materialized (${askedRecords}),
-  held as materialized (select * from unnest(held_ids, held_tokens) h(id, token)),
-  waits as materialized (
-    select h.id, h.token, w.name, w.due_at
-    from asked a
-    join held h on h.id = a.id and h.token = a.token
-    join ${s}.step w on w.execution_id = a.id and w.name = a.name
-    where a.status = ${recordStatus.open} and w.status = ${recordStatus.open}),
+  with waits as materialized (
+    select w.execution_id as id, p_tokens[a.item] as token, w.name, w.due_at
+    from unnest(p_items, p_names, p_statuses) a(item, name, status)
+    join ${s}.step w on w.execution_id = p_ids[a.item] and w.name = a.name
+    where held[a.item] and a.status = ${recordStatus.open} and w.status = ${recordStatus.open}),
   parked as (
     update ${s}.run r
     set status = ${status.suspended}, token = null, worker_id = null, started = false, run_at = w.due_at
@@ -47,8 +40,8 @@ begin
   select w.id, w.token, ${suspendCode.decided}, w.name from waits w where w.due_at <= ts
   union all
   select a.id, a.token, ${suspendCode.busy}, null
-  from (select distinct x.id, x.token from asked x) a
+  from unnest(p_ids, p_tokens) with ordinality a(id, token, n)
   join ${s}.run r on r.id = a.id and r.token = a.token
-  where not exists (select 1 from held h where h.id = a.id and h.token = a.token);
+  where not held[a.n];
 end`,
 });
