@@ -98,6 +98,13 @@ export const mutants: Mutant[] = [
     tests: [persistence('claim-alone')],
   },
   {
+    guard: 'claim: a plan made while the table was empty reads no more than its indexes',
+    file: sql('claim'),
+    code: 'settings: [onlyIndexes, ',
+    without: 'settings: [',
+    tests: [persistence('claim-cost')],
+  },
+  {
     guard: 'claim: the overdue are passed over',
     file: sql('claim'),
     code: " and (${isOverdue('r')}) is not true",

@@ -13,6 +13,8 @@ interface Definition {
   parameters: string[];
   returns: string;
   language?: 'plpgsql' | 'sql';
+  /** Settings that hold while it runs, such as `enable_seqscan = off`. */
+  settings?: readonly string[];
   /** `s` is the quoted schema. */
   body: (s: string) => string;
 }
@@ -22,12 +24,14 @@ export function sqlFunction({
   parameters,
   returns,
   language = 'plpgsql',
+  settings = [],
   body,
 }: Definition): SqlFunction {
   const numbered = parameters.map((_, index) => `$${index + 1}`).join(', ');
+  const set = settings.map((setting) => `set ${setting}`).join(' ');
   return {
     create: (schema) =>
-      `create function "${schema}".${name}(${parameters.join(', ')}) returns ${returns} language ${language} as $$${body(`"${schema}"`)}$$`,
+      `create function "${schema}".${name}(${parameters.join(', ')}) returns ${returns} language ${language} ${set} as $$${body(`"${schema}"`)}$$`,
     call: (schema) => `select * from "${schema}".${name}(${numbered})`,
   };
 }
