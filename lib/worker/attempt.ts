@@ -19,7 +19,10 @@ export class Attempt {
     readonly cell: ExecutionCell,
   ) {}
 
+  /** While its handler runs. */
   journal?: StepJournal;
+  /** Whether a step's error or a step between two tries may be recorded, which a failed attempt forgets. */
+  mayForget = true;
   /** The limit of its time, where it has one. */
   time?: { stop(): void };
 
@@ -62,6 +65,9 @@ export class Attempt {
   close(): void {
     this.time?.stop();
     this.cell.execution = undefined;
+    if (this.journal === undefined) return;
+    this.mayForget = this.journal.mayForget;
+    this.journal = undefined; // what waits to be settled keeps as little as it can: there may be thousands
   }
 
   private abort(reason: Error): void {

@@ -365,7 +365,7 @@ export class Worker {
     if (outcome.type === 'lost' || attempt.interrupted === 'lost')
       return this.log.lost(attempt.execution);
     const { id, token } = attempt.execution;
-    const forget = attempt.journal?.mayForget ?? true;
+    const { mayForget: forget } = attempt;
     this.unsettled += 1;
     try {
       const report = await this.completer.settle({ id, token, outcome, forget });

@@ -14,9 +14,14 @@ export function recordColumns(
     records.map(({ status }) => recordStatus[status]),
     records.map(({ seq }) => seq ?? null),
     records.map(({ alone }) => alone),
-    records.map(({ fingerprint }) => fingerprint ?? null),
+    given(records.map(({ fingerprint }) => fingerprint ?? null)),
     records.map(({ tries }) => tries),
-    records.map(({ dueInMs }) => dueInMs ?? null),
+    given(records.map(({ dueInMs }) => dueInMs ?? null)),
     records.map(({ value }) => value ?? null),
   ];
+}
+
+/** A column that no record has is left out: unnest fills it up. */
+function given<T>(values: (T | null)[]): (T | null)[] | null {
+  return values.some((value) => value !== null) ? values : null;
 }
