@@ -1,5 +1,8 @@
 import { statusCode } from '../../lib/execution/execution-status.js';
-import { ExecutionRepository } from '../../lib/persistence/repositories/execution.repository.js';
+import {
+  ExecutionRepository,
+  type ClaimRow,
+} from '../../lib/persistence/repositories/execution.repository.js';
 import { StepRepository } from '../../lib/persistence/repositories/step.repository.js';
 import type { RecordWrite } from '../../lib/execution/step-record.js';
 import { seededRandom } from '../support/random.js';
@@ -61,11 +64,14 @@ export class Cuts {
     const executions = ExecutionRepository.prototype;
     // oxlint-disable typescript/unbound-method -- each is called with the repository it was called on
     const { save } = steps;
-    const { claim, suspend, settle } = executions;
+    const { enqueue, claim, suspend, settle } = executions;
     // oxlint-enable typescript/unbound-method
     const write: typeof this.write = (...args) => this.write(...args);
     const tell: typeof this.tell = (items) => this.tell(items);
-    const { claims } = this;
+    const remember = (rows: ClaimRow[]) => {
+      for (const row of rows)
+        this.claims.set(`${row.id} ${row.token}`, { fence: row.claims, attempt: row.failures + 1 });
+    };
     steps.save = function (items, goOn) {
       return write('save', items, 'lost', 'busy', async (sent) => {
         const reports = await save.call(this, sent, goOn);
@@ -85,13 +91,18 @@ export class Cuts {
     };
     executions.claim = async function (request) {
       const reply = await claim.call(this, request);
-      for (const row of reply.executions)
-        claims.set(`${row.id} ${row.token}`, { fence: row.claims, attempt: row.failures + 1 });
+      remember(reply.executions);
+      return reply;
+    };
+    // some start with the reply to their invoke
+    executions.enqueue = async function (...args) {
+      const reply = await enqueue.call(this, ...args);
+      remember(reply.executions);
       return reply;
     };
     return () => {
       Object.assign(steps, { save });
-      Object.assign(executions, { claim, suspend, settle });
+      Object.assign(executions, { enqueue, claim, suspend, settle });
     };
   }
 
