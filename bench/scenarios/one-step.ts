@@ -12,8 +12,11 @@ export const oneStep: Scenario = {
   rounds: 3,
   quick: 'ours',
   entries: [
-    ...entriesOf([ours], (context, contender) =>
-      drain(context, contender, { work: 'steps', steps: 1, count: context.some(COUNT) }),
+    // with ten slots, each waits for its own write most of the time
+    ...entriesOf(
+      [ours, as(ours, 'nest-conductor, concurrency 100', { concurrency: 100 })],
+      (context, contender) =>
+        drain(context, contender, { work: 'steps', steps: 1, count: context.some(COUNT) }),
     ),
     ...entriesOf([as(ours, 'nest-conductor, without the step')], (context, contender) =>
       drain(context, contender, { work: 'noop', count: context.some(COUNT) }),
