@@ -1,5 +1,4 @@
-import { ratio, type Row } from './harness/rounds.js';
-import { OURS } from './scenarios/scenario.js';
+import { OURS, ratio, type Row } from './harness/row.js';
 
 /** What we want to be able to say, and what must hold at least. */
 interface Goal {

@@ -1,5 +1,4 @@
-import { OURS, type Scenario } from '../scenarios/scenario.js';
-import type { Row } from './rounds.js';
+import { OURS, type Row } from './row.js';
 import { shown } from './table.js';
 
 // readable on white and on black: whether a page is light or dark, an image cannot know
@@ -16,6 +15,14 @@ const LINE = 20;
 const HEAD = 40;
 const GAP = 16;
 
+/** What a panel says of its scenario. */
+interface Charted {
+  id: string;
+  title: string;
+  unit: string;
+  better: 'higher' | 'lower';
+}
+
 interface Panel {
   title: string;
   note: string;
@@ -23,7 +30,7 @@ interface Panel {
 }
 
 /** Bars of the medians, a panel for each of these scenarios. The same figures make the same file. */
-export function chart(scenarios: Scenario[], measured: Map<string, Row[]>): string {
+export function chart(scenarios: Charted[], measured: Map<string, Row[]>): string {
   const panels = scenarios.flatMap((scenario) => {
     const rows = measured.get(scenario.id);
     return rows === undefined ? [] : [panelOf(scenario, rows)];
@@ -45,7 +52,7 @@ export function chart(scenarios: Scenario[], measured: Map<string, Row[]>): stri
   ].join('\n');
 }
 
-function panelOf({ title, unit, better }: Scenario, rows: Row[]): Panel {
+function panelOf({ title, unit, better }: Charted, rows: Row[]): Panel {
   return {
     title,
     note: `${unit}, ${better === 'higher' ? 'more' : 'less'} is better`,

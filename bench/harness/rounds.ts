@@ -1,23 +1,7 @@
-import { OURS, type Context, type Measured, type Scenario } from '../scenarios/scenario.js';
+import type { Context, Measured, Scenario } from '../scenarios/scenario.js';
+import { OURS, ratio, type Row } from './row.js';
 import { median } from './statistics.js';
 import { shown } from './table.js';
-
-/** A subject's row in a scenario. */
-export interface Row {
-  scenario: string;
-  subject: string;
-  unit: string;
-  better: 'higher' | 'lower';
-  /** One a round; null where there is none. */
-  rounds: (number | null)[];
-  median?: number;
-  /** Medians of what else was measured. */
-  facts: Record<string, number>;
-  /** Our value by its own, median of the rounds that both have. */
-  ours?: number;
-  /** Why there are no (more) values. */
-  problem?: string;
-}
 
 interface Column {
   row: Row;
@@ -86,16 +70,6 @@ function summarize(columns: Column[]): void {
       row.facts[name] = median(done.map(({ facts }) => facts![name]!));
     if (reference !== undefined && row.subject !== OURS) row.ours = ratio(reference.row, row);
   }
-}
-
-/** One row by another: the median of the ratios of the rounds that both have. What a machine does from one round to the next
- *  falls on both. */
-export function ratio(row: Row, by: Row): number | undefined {
-  const ratios = row.rounds.flatMap((value, round) => {
-    const divisor = by.rounds[round];
-    return value !== null && typeof divisor === 'number' ? [value / divisor] : [];
-  });
-  return ratios.length === 0 ? undefined : median(ratios);
 }
 
 const messageOf = (error: unknown) => (error instanceof Error ? error.message : String(error));

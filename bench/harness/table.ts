@@ -1,4 +1,4 @@
-import type { Row } from './rounds.js';
+import type { Row } from './row.js';
 
 /** The rows of one scenario as a table for a terminal. */
 export function table(title: string, rows: Row[]): string {

@@ -1,3 +1,4 @@
+import { OURS } from '../harness/row.js';
 import type { Stage } from '../harness/stage.js';
 import type { SubjectOptions } from '../subjects/subject.js';
 
@@ -53,8 +54,6 @@ export interface Contender {
   /** Where its jobs are: what Postgres did is no figure of one that does without. */
   store: 'postgres' | 'redis';
 }
-
-export const OURS = 'nest-conductor';
 
 const contender = (subject: string, module: string): Contender => ({
   subject,
