@@ -9,10 +9,13 @@ export interface Arguments {
   json?: string;
   /** Where the chart goes, an SVG. */
   chart?: string;
+  /** Figures of earlier runs to show, in place of a run. */
+  from: string[];
 }
 
 const USAGE =
-  'npm run bench -- [--quick] [--only PF1,drain-20k] [--rounds N] [--json FILE] [--chart FILE]';
+  'npm run bench -- [--quick] [--only PF1,drain-20k] [--rounds N] [--json FILE] [--chart FILE]\n' +
+  'npm run bench -- --from FILE,FILE [--chart FILE]';
 
 export function readArguments(known: string[]): Arguments {
   try {
@@ -23,13 +26,14 @@ export function readArguments(known: string[]): Arguments {
         rounds: { type: 'string' },
         json: { type: 'string' },
         chart: { type: 'string' },
+        from: { type: 'string', default: '' },
       },
     });
-    const only = values.only.split(',').filter((id) => id !== '');
+    const only = listOf(values.only);
     const unknown = only.filter((id) => !known.includes(id));
     if (unknown.length > 0)
       throw new Error(`There is no ${unknown.join(', ')}. There are ${known.join(', ')}.`);
-    const { rounds, ...rest } = values;
+    const { rounds, ...rest } = { ...values, from: listOf(values.from) };
     if (rounds === undefined) return { ...rest, only };
     if (!/^[1-9]\d?$/.test(rounds))
       throw new Error(`--rounds is a number from 1 to 99, and is ${rounds}.`);
@@ -39,3 +43,5 @@ export function readArguments(known: string[]): Arguments {
     process.exit(2);
   }
 }
+
+const listOf = (text: string) => text.split(',').filter((part) => part !== '');
