@@ -43,7 +43,8 @@ function benchNode() {
   process.exit(2);
 }
 
-if (!isInstalled()) run('npm', ['ci', '--prefix', bench, '--no-audit', '--no-fund']);
+if (!isInstalled())
+  run('npm', ['ci', '--prefix', bench, '--no-audit', '--no-fund', '--loglevel=error']);
 
 // our own subject imports the built package by its name, as a user does. It is a link and no dependency, which npm would install
 // a second time, with other copies of Nest and TypeORM
