@@ -2,8 +2,8 @@ import { statusCode as status } from '../../execution/execution-status.js';
 import { memo } from './memo.js';
 import { offered } from './blocked.js';
 import { isOverdue } from './overdue.js';
-import { onlyIndexes, ready, waitsAlone } from './ready.js';
-import { sqlFunction } from './sql-function.js';
+import { ready, waitsAlone } from './ready.js';
+import { plannedOnce, sqlFunction } from './sql-function.js';
 
 /** What a returned row says. `due`: how long until something else can be claimed. `refused`: this worker was reaped, or its code is
  *  older than newer code allows by now; the heartbeat says which.
@@ -45,8 +45,7 @@ export const claim = sqlFunction({
   ],
   returns: `table(kind int, id uuid, task_id int, failures smallint, losses smallint, claims int, alone boolean, priority smallint,
     claimed_at double precision, deadline_in_ms double precision, place int, payload text, memo text, due_in_ms double precision)`,
-  // with a plan for its own arrays in each call, planning takes longer than all else of a small claim
-  settings: [onlyIndexes, 'plan_cache_mode = force_generic_plan'],
+  planning: plannedOnce,
   body: (s) => `
 declare
   ts timestamptz := ${s}.clock();

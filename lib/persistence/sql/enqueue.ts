@@ -1,7 +1,6 @@
 import { statusCode as status } from '../../execution/execution-status.js';
 import { isOverdue } from './overdue.js';
-import { onlyIndexes } from './ready.js';
-import { sqlFunction } from './sql-function.js';
+import { plannedOnce, sqlFunction } from './sql-function.js';
 
 /** What became of an item that made no execution; `started`: a row that bears one which runs already. */
 export const enqueueCode = { existing: 0, otherTask: 1, unknownTask: 2, started: 3 } as const;
@@ -51,8 +50,7 @@ export const enqueue = sqlFunction({
     'p_slots int[]',
   ],
   returns: `table(ordinal int, code smallint, id uuid, priority smallint, claimed_at double precision, deadline_in_ms double precision)`,
-  // as with claim
-  settings: [onlyIndexes, 'plan_cache_mode = force_generic_plan'],
+  planning: plannedOnce,
   body: (s) => `
 #variable_conflict use_column
 declare

@@ -1,5 +1,5 @@
 import { statusCode as status } from '../../execution/execution-status.js';
-import { sqlFunction } from './sql-function.js';
+import { onlyIndexes, sqlFunction } from './sql-function.js';
 
 /** The predicate of the partial index run_ready, word for word: the planner has to recognise it. */
 export const ready = (alias: string) =>
@@ -8,10 +8,6 @@ export const ready = (alias: string) =>
 /** The same of the partial index run_alone. */
 export const waitsAlone = (alias: string) =>
   `${alias}.status in (${status.pending}, ${status.suspended}) and ${alias}.alone`;
-
-/** A session may have planned a statement while the table was empty, and goes on reading all of it until the next analyze: a claim of
- *  100 among 100,000 took 114 ms instead of 4. */
-export const onlyIndexes = 'enable_seqscan = off';
 
 /** The next lane below (p_priority, p_status), and above the other where that is given, that has rows of these tasks, a lane being
  *  a (priority, status). One index probe a task: a loose scan, since Postgres has none of its own. A loop and no join with
@@ -27,7 +23,7 @@ export const nextLane = sqlFunction({
     'p_above_status int default 0',
   ],
   returns: 'table(priority smallint, status smallint)',
-  settings: [onlyIndexes],
+  planning: [onlyIndexes],
   body: (s) => `
 #variable_conflict use_column
 declare
@@ -53,7 +49,7 @@ export const nextDue = sqlFunction({
   name: 'next_due',
   parameters: ['p_tasks int[]'],
   returns: 'timestamptz',
-  settings: [onlyIndexes],
+  planning: [onlyIndexes],
   body: (s) => `
 declare
   task int;

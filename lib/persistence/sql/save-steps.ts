@@ -1,6 +1,6 @@
 import { reportCode } from '../../execution/outcome.js';
 import { recordKind, recordStatus } from '../../execution/step-record.js';
-import { sqlFunction } from './sql-function.js';
+import { plannedOnce, sqlFunction } from './sql-function.js';
 
 /** The parameters of many executions' records; save_steps and suspend take the same. A record names its execution by the place in
  *  p_ids. */
@@ -51,6 +51,7 @@ export const saveSteps = sqlFunction({
   name: 'save_steps',
   parameters: recordParameters,
   returns: 'table(ordinal int, report int)',
+  planning: plannedOnce,
   body: (s) => `
 declare
   ts timestamptz := ${s}.clock();

@@ -3,7 +3,7 @@ import { outcomeCode as code, reportCode } from '../../execution/outcome.js';
 import { recordKind, recordStatus } from '../../execution/step-record.js';
 import { channelOfQueue } from '../channel.js';
 import { offerDelay } from './blocked.js';
-import { sqlFunction } from './sql-function.js';
+import { plannedOnce, sqlFunction } from './sql-function.js';
 
 /** Ends many attempts at once; returns only those it did not end, with the reason.
  *
@@ -28,6 +28,7 @@ export const settle = sqlFunction({
     'p_forget boolean[]',
   ],
   returns: 'table(ordinal int, report int)',
+  planning: plannedOnce,
   body: (s) => `
 declare
   ts timestamptz := ${s}.clock();

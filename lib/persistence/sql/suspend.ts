@@ -2,7 +2,7 @@ import { statusCode as status } from '../../execution/execution-status.js';
 import { reportCode } from '../../execution/outcome.js';
 import { recordStatus } from '../../execution/step-record.js';
 import { held, recordParameters, upsertRecords } from './save-steps.js';
-import { sqlFunction } from './sql-function.js';
+import { plannedOnce, sqlFunction } from './sql-function.js';
 
 /** `parked`: suspended, nothing more to do. `decided`: a wait is over, deliver it instead; one row for each such wait. */
 export const suspendCode = { parked: 10, decided: 11, busy: reportCode.busy } as const;
@@ -15,6 +15,7 @@ export const suspend = sqlFunction({
   name: 'suspend',
   parameters: recordParameters,
   returns: 'table(id uuid, token uuid, code int, name text)',
+  planning: plannedOnce,
   body: (s) => `
 #variable_conflict use_column
 declare
