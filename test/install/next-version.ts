@@ -15,10 +15,10 @@ class Next1900000000000 implements MigrationInterface {
       settle
         .create(schema)
         .replace(`".settle(`, `".settle_2(`)
-        .replace('failures, losses, result, error)', 'failures, losses, result, error, settled_by)')
+        .replace('failures, losses, result)', 'failures, losses, result, settled_by)')
         .replace(
-          /(case e\.outcome when \d then e\.value::json end)(\s+from ended)/,
-          `$1, 'next'$2`,
+          'e.losses, e.value::json from ended',
+          `e.losses, e.value::json, 'next' from ended`,
         ),
     );
     await runner.query(
