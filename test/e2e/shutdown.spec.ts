@@ -104,7 +104,8 @@ describe('a shutdown', () => {
     const { id } = await first.conductor.invoke({ name: 'obedient' });
     await begun.reached;
     await first.app.close();
-    await expect(row(id)).resolves.toEqual({ status: 0, failures: 0, losses: 0, claims: 1 });
+    // a claim that was in flight at the stop may have brought it again, and given it back
+    await expect(row(id)).resolves.toMatchObject({ status: 0, failures: 0, losses: 0 });
     obeys = false;
     const second = await start({ providers: [Tasks] });
     await expect(second.conductor.handle(id).result({ timeout: '10s' })).resolves.toBe(
