@@ -99,9 +99,9 @@ export const mutants: Mutant[] = [
   },
   {
     guard: 'claim: a plan made while the table was empty reads no more than its indexes',
-    file: sql('claim'),
-    code: 'settings: [onlyIndexes, ',
-    without: 'settings: [',
+    file: sql('sql-function'),
+    code: "onlyIndexes = 'enable_seqscan = off'",
+    without: "onlyIndexes = 'enable_seqscan = on'",
     tests: [persistence('claim-cost')],
   },
   {
