@@ -135,8 +135,9 @@ export class QueueSlots {
     return this.ahead.splice(0).map(({ attempt }) => attempt);
   }
 
-  /** The handlers take longer than the mean says: it knows only those that have ended. */
+  /** The handlers take longer than the mean says: it knows only those that have ended. Until some have, nothing is claimed ahead, or it
+   *  would go back and come again as long as they run. */
   slowDown(): void {
-    this.meanMs = Math.max(this.meanMs, AHEAD_PATIENCE_MS);
+    this.meanMs = Math.max(this.meanMs, (this.queue.concurrency + 1) * AHEAD_MS);
   }
 }

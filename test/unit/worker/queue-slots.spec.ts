@@ -147,6 +147,15 @@ describe('the slots of a queue', () => {
     expect(slots.wanted).toBeLessThan(5);
   });
 
+  it('asks for nothing ahead once what was ahead went back, whatever its concurrency: it would go back again', () => {
+    run(5, 1);
+    slots.add(attempts(12));
+    for (let n = 0; n < 10; n += 1) slots.begin();
+    slots.slowDown();
+    slots.takeBack();
+    expect(slots.wanted).toBe(0);
+  });
+
   it('goes on from where the last claim came to, for a second at most since one looked at everything', () => {
     expect(slots.cursor).toBeUndefined();
     slots.cameTo('first', undefined);
