@@ -1,4 +1,4 @@
-import { AsyncLocalStorage } from 'node:async_hooks';
+import { AsyncLocalStorage, AsyncResource } from 'node:async_hooks';
 import type { EntityManager } from 'typeorm';
 import type { StepOptions } from '../interfaces/step-options.js';
 
@@ -42,8 +42,10 @@ export interface ExecutionCell {
 const storage = new AsyncLocalStorage<ExecutionCell>();
 
 export const currentExecution = {
+  /** In an AsyncResource of its own: many are begun in one turn, and what one of them enters (`AsyncLocalStorage.enterWith`) before it
+   *  awaits anything would stay for those that come after it. */
   run<T>(cell: ExecutionCell, fn: () => T): T {
-    return storage.run(cell, fn);
+    return new AsyncResource('ConductorExecution').runInAsyncScope(() => storage.run(cell, fn));
   },
   get(): ExecutionCell | undefined {
     return storage.getStore();

@@ -34,6 +34,9 @@ const LONGEST_BACKOFF_MS = 5_000;
  *  and the database has nothing to do meanwhile: their outcomes, and the next claim, are sent in such a turn. */
 const BURST = 100;
 
+/** Nor shall handlers that block it keep it for longer, together: the heartbeat, and the signals of other handlers, wait for its turn. */
+const BURST_MS = 10;
+
 /** While so many outcomes wait for the database, nothing is claimed: it could not take more. */
 const MOST_UNSETTLED = 2_000;
 
@@ -49,8 +52,8 @@ export class Worker {
   /** What begins with the reply to an invoke shall not run in the caller's AsyncLocalStorage. */
   private readonly outside = new AsyncResource('ConductorWorker');
   private unsettled = 0;
-  private begunInBurst = 0;
-  private pausing = false;
+  /** Since the event loop had a turn. */
+  private burst?: { begun: number; since: number };
   private lone?: Attempt;
   private claiming = false;
   private wanted = false;
@@ -289,21 +292,27 @@ export class Worker {
 
   /** Begins what there are slots for. */
   private fill(slots: QueueSlots): void {
-    while (!this.pausing) {
+    while (!this.burstIsOver) {
       const next = slots.begin();
       if (next === undefined) break;
-      this.begunInBurst += 1;
-      if (this.begunInBurst === BURST) this.pause();
+      this.count();
       void this.finish(next, this.inSlot(next, slots));
     }
     if (slots.patienceMs !== undefined) this.aheadAlarm.set(slots.patienceMs);
   }
 
-  private pause(): void {
-    this.pausing = true;
+  private get burstIsOver(): boolean {
+    const { burst } = this;
+    return (
+      burst !== undefined && (burst.begun === BURST || this.clock.now() - burst.since >= BURST_MS)
+    );
+  }
+
+  private count(): void {
+    if (this.burst !== undefined) return void (this.burst.begun += 1);
+    this.burst = { begun: 1, since: this.clock.now() };
     afterMacrotask(() => {
-      this.pausing = false;
-      this.begunInBurst = 0;
+      this.burst = undefined;
       for (const slots of this.slots.all) this.fill(slots);
     });
   }

@@ -1,5 +1,7 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { Injectable } from '@nestjs/common';
-import { Task } from '../../lib/index.js';
+import { statusCode } from '../../lib/execution/execution-status.js';
+import { Task, type TaskContext } from '../../lib/index.js';
 import { Gate } from '../support/gate.js';
 import { testApps, type TestApp } from '../support/test-app.js';
 import { until } from '../support/until.js';
@@ -10,6 +12,10 @@ describe('what is claimed ahead', () => {
   let most = 0;
   let gate: Gate;
   let begun: string[];
+  let blocked: number;
+  let blockedBeforeTurn: number;
+  const requests = new AsyncLocalStorage<string>();
+  let stores: unknown[];
 
   @Injectable()
   class Tasks {
@@ -25,6 +31,29 @@ describe('what is claimed ahead', () => {
     async held() {
       await gate.pass();
     }
+
+    @Task('blocks')
+    blocks({ payload: ms }: { payload: number }) {
+      blocked += 1;
+      if (blocked === 2) setImmediate(() => (blockedBeforeTurn = blocked));
+      for (const end = performance.now() + ms; performance.now() < end;);
+    }
+
+    @Task('enters')
+    enters({ payload }: { payload: string }) {
+      stores.push(requests.getStore());
+      requests.enterWith(payload);
+    }
+
+    @Task('steps that enter')
+    async stepsThatEnter(_: unknown, ctx: TaskContext) {
+      const enter = (name: string) =>
+        ctx.step(name, () => {
+          stores.push(requests.getStore());
+          requests.enterWith(name);
+        });
+      await Promise.all(['one', 'two', 'three'].map(enter));
+    }
   }
 
   /** Until so many that are not finished have been claimed, though they may have gone back since. */
@@ -36,13 +65,16 @@ describe('what is claimed ahead', () => {
       return row!.n === count;
     });
 
-  const ended = (count: number) =>
+  const outcomes = (count: number, status: number) =>
     until(async () => {
       const [row] = await apps.database.query<{ n: number }>(
-        `select count(*)::int as n from conductor.outcome where status = 4`,
+        `select count(*)::int as n from conductor.outcome where status = $1`,
+        [status],
       );
       return row!.n === count;
     });
+  const ended = (count: number) => outcomes(count, statusCode.completed);
+  const failed = (count: number) => outcomes(count, statusCode.failed);
 
   /** So that the worker knows how fast its handlers are. */
   const warmUp = async (app: TestApp, count = 200) => {
@@ -59,6 +91,8 @@ describe('what is claimed ahead', () => {
     running = 0;
     most = 0;
     begun = [];
+    blocked = 0;
+    stores = [];
     gate = new Gate();
   });
 
@@ -114,5 +148,31 @@ describe('what is claimed ahead', () => {
       `select distinct failures, losses from conductor.run`,
     );
     expect(rows).toEqual([{ failures: 0, losses: 0 }]);
+  });
+
+  it('leaves the event loop a turn between handlers that block it', async () => {
+    const app = await apps.start({ providers: [Tasks], queues: { default: { concurrency: 1 } } });
+    await warmUp(app);
+    await app.conductor.invokeMany(
+      { name: 'blocks' },
+      Array.from({ length: 30 }, () => ({ payload: 20 })),
+    );
+    await ended(230);
+    expect(blockedBeforeTurn).toBeLessThan(5);
+  });
+
+  it('begins outside of the AsyncLocalStorage that another handler or step has entered', async () => {
+    const app = await apps.start({ providers: [Tasks] });
+    await warmUp(app);
+    await app.conductor.invoke({ name: 'enters' }, 'before');
+    await ended(201);
+    await app.conductor.invokeMany(
+      { name: 'enters' },
+      Array.from({ length: 20 }, (_, n) => ({ payload: `${n}` })),
+    );
+    await ended(221);
+    const execution = await app.conductor.invoke({ name: 'steps that enter' });
+    await execution.result({ timeout: '20s' });
+    expect(stores).toEqual(Array(24).fill(undefined));
   });
 });
