@@ -37,6 +37,10 @@ const BURST = 100;
 /** Nor shall handlers that block it keep it for longer, together: the heartbeat, and the signals of other handlers, wait for its turn. */
 const BURST_MS = 10;
 
+/** An invoke that waits for somebody else's transaction keeps its slots from nobody for longer. What it starts after that waits for a slot
+ *  as what is claimed ahead does. */
+const RESERVED_MS = 250;
+
 /** While so many outcomes wait for the database, nothing is claimed: it could not take more. */
 const MOST_UNSETTLED = 2_000;
 
@@ -122,14 +126,24 @@ export class Worker {
     if (queues.length === 0) return undefined;
     const token = randomUuid();
     this.reservations.add(token);
+    let isKept = true;
+    const letGo = () => {
+      if (isKept) this.slots.unreserve(queues);
+      isKept = false;
+    };
+    const timer = this.clock.startTimer(RESERVED_MS, () => {
+      letGo();
+      if (this.starved) this.wake();
+    });
     return {
       workerId,
       token,
       queues,
       end: (executions) =>
         this.outside.runInAsyncScope(() => {
+          this.clock.stopTimer(timer);
           this.reservations.delete(token);
-          this.slots.unreserve(queues);
+          letGo();
           if (this.isStillOurs(workerId)) this.receive(executions);
           this.tellFinished();
         }),

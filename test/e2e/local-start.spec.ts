@@ -221,6 +221,22 @@ describe('an invoke in a process that has a free slot', () => {
     expect(fences).toEqual([2]);
   });
 
+  it('keeps its slot from nobody for long while it waits for somebody else’s transaction', async () => {
+    const app = await startIdle({ queues: { default: { concurrency: 1 } }, listen: true });
+    const other = await apps.start({ role: 'client' });
+    const id = orderedUuid();
+    await holding(id, async (letGo) => {
+      const invoking = app.conductor.invoke({ name: 'quick' }, 'waits', { id });
+      await until(somebodyWaits);
+      const passes = await other.conductor.invoke({ name: 'quick' }, 'passes');
+      await passes.result({ timeout: '3s' }); // sooner than the lock's timeout
+      await letGo();
+      await invoking;
+    });
+    await app.conductor.handle(id).result({ timeout: '20s' });
+    expect(seen).toEqual(['passes', 'waits']);
+  });
+
   it('is not joined by one that runs alone, which waits until it has ended', async () => {
     const app = await startIdle();
     const id = orderedUuid();
