@@ -80,9 +80,8 @@ export class Enqueuer {
       ENQUEUE_PATIENCE_MS,
     );
     const near = ids.filter((_, index) => (items[index]!.execution.delayMs ?? 0) < NEAR_MS);
-    const channels = this.notifier.take(
-      near.map(({ queueId }) => channelOf(this.database.schema, queueId)),
-    );
+    const channels = near.map(({ queueId }) => channelOf(this.database.schema, queueId));
+    const notified = this.notifier.take(channels);
     const reservation = this.localWorker?.reserve(
       ids.flatMap(({ taskId }, index) => (mayStart(items[index]!) ? [taskId] : [])),
     );
@@ -90,12 +89,14 @@ export class Enqueuer {
     try {
       const { reports, executions } = await this.executions.enqueue(
         items.map(({ execution }, index) => ({ ...execution, taskId: ids[index]!.taskId })),
-        channels,
+        notified,
         ENQUEUE_PATIENCE_MS,
         reservation,
       );
       started = executions;
-      if (started.length === items.length) this.notifier.unsent(channels);
+      if (started.length === items.length) this.notifier.unsent(notified);
+      // told before it is committed, they would find nothing
+      else this.notifier.tell(channels.filter((channel) => !notified.includes(channel)));
       return reports;
     } finally {
       reservation?.end(started);

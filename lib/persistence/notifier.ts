@@ -15,22 +15,26 @@ export class Notifier {
     private readonly clock: Clock,
   ) {}
 
-  /** @returns the channels that the statement about to be sent shall notify itself. */
+  /** @returns the channels that the statement about to be sent shall notify itself; the others have to be told once it is committed. */
   take(channels: string[]): string[] {
     return [...new Set(channels)].filter((channel) => {
-      const last = this.recent.get(channel);
-      if (last !== undefined) {
-        last.again = true;
-        return false;
-      }
+      if (this.recent.has(channel)) return false;
       this.rest(channel);
       return true;
     });
   }
 
-  /** Wakes the listeners of these channels without a statement to travel with. */
+  /** Wakes the listeners of these channels: there is something for them already. */
   tell(channels: string[]): void {
-    for (const channel of this.take(channels)) this.send(channel);
+    for (const channel of new Set(channels)) {
+      const last = this.recent.get(channel);
+      if (last !== undefined) {
+        last.again = true;
+      } else {
+        this.rest(channel);
+        this.send(channel);
+      }
+    }
   }
 
   /** Of these, which `take` gave, nothing was told after all. What came since goes without waiting for the time to be over. */

@@ -6,6 +6,7 @@ import { v7 as orderedUuid } from 'uuid';
 import { Task, type TaskContext } from '../../lib/index.js';
 import { statusCode } from '../../lib/execution/execution-status.js';
 import { ExecutionRepository } from '../../lib/persistence/repositories/execution.repository.js';
+import { channelOf } from '../../lib/persistence/channel.js';
 import { Proxy } from '../hazards/harness/proxy.js';
 import { Gate } from '../support/gate.js';
 import { testApps, type TestAppOptions } from '../support/test-app.js';
@@ -235,6 +236,36 @@ describe('an invoke in a process that has a free slot', () => {
     });
     await app.conductor.handle(id).result({ timeout: '20s' });
     expect(seen).toEqual(['passes', 'waits']);
+  });
+
+  it('leaves others to be told of what came meanwhile and does not start', async () => {
+    const app = await startIdle({ queues: { default: { concurrency: 1 } } });
+    const listener = new pg.Client(apps.database.url);
+    await listener.connect();
+    const id = orderedUuid();
+    let told = 0;
+    try {
+      const [queue] = await apps.database.query<{ id: number }>(
+        `select id from conductor.queue where name = 'default'`,
+      );
+      await listener.query(`listen "${channelOf('conductor', queue!.id)}"`);
+      listener.on('notification', () => (told += 1));
+      await holding(id, async (letGo) => {
+        const [, waiting] = [
+          app.conductor.invokeMany({ name: 'held' }, [{ payload: 'starts' }]),
+          app.conductor.invokeMany({ name: 'quick' }, [{ payload: 'waits', id }]),
+        ];
+        await until(somebodyWaits);
+        await until(() => seen.length > 0);
+        await letGo();
+        told = 0;
+        await waiting;
+      });
+      await until(() => told > 0, 3_000);
+    } finally {
+      await listener.end();
+      gate.open();
+    }
   });
 
   it('is not joined by one that runs alone, which waits until it has ended', async () => {
