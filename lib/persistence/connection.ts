@@ -17,6 +17,8 @@ export type ConnectionTarget =
 
 export interface PoolSettings {
   poolSize: number;
+  /** Of these, how many stay open while they are idle. */
+  kept: number;
   schema: string;
 }
 
@@ -35,7 +37,7 @@ const sessionSettings = [
 /** The options of a data source of our own, without entities: only how to connect. */
 export function dataSourceOptions(
   target: ConnectionTarget,
-  { poolSize, schema }: PoolSettings,
+  { poolSize, kept, schema }: PoolSettings,
   /** Where each of its connections is found while it is open. */
   connections: Set<DeadlineClient>,
 ): PostgresOptions {
@@ -57,6 +59,7 @@ export function dataSourceOptions(
       Client: DeadlineClient,
       connections,
       keepAlive: true,
+      min: kept,
       options: sessionSettings.map((setting) => `-c ${setting}`).join(' '),
     },
     poolErrorHandler: () => undefined, // an idle client's lost connection: the next statement finds a new one
