@@ -261,7 +261,7 @@ describe('an invoke in a process that has a free slot', () => {
         told = 0;
         await waiting;
       });
-      await until(() => told > 0, 3_000);
+      await expect(until(() => told > 0, 3_000)).resolves.toBe(true);
     } finally {
       await listener.end();
       gate.open();
