@@ -18,6 +18,8 @@ export interface ClaimedExecution {
   claimedAt: number;
   /** Until its deadline, from then. */
   deadlineInMs?: number;
+  /** Until it expires, unless it has begun before, from then. */
+  expiresInMs?: number;
   /** JSON text. */
   payload: string;
   records: StepRecord[];

@@ -7,6 +7,8 @@ export type Outcome =
   | { type: 'retry'; error: SerializedError; delayMs: number }
   /** Given back at a step boundary: the worker is shutting down, or could not go on. */
   | { type: 'released' }
+  /** Given back before its handler began. It may still expire. */
+  | { type: 'unbegun' }
   /** The handler no longer matches the record. */
   | { type: 'blocked'; error: SerializedError }
   /** Parked by a statement of its own; nothing is left to settle. */
@@ -23,6 +25,7 @@ export const outcomeCode = {
   retry: 2,
   released: 3,
   blocked: 4,
+  unbegun: 5,
 } as const satisfies Record<SettledOutcome['type'], number>;
 
 /** What became of a write. `busy`: somebody else holds the row for the moment; it has to be sent again. */

@@ -65,7 +65,13 @@ export class Activation implements JournalPorts, ContextParts {
   ) {
     this.execution = attempt.execution;
     this.event = { name: 'conductor.invoke', payload: value };
-    this.journal = new StepJournal(attempt.execution, this, tools.clock, unsaved);
+    this.journal = new StepJournal(
+      attempt.execution,
+      this,
+      tools.clock,
+      attempt.claimedAt,
+      unsaved,
+    );
     attempt.journal = this.journal;
     attempt.cell.execution = this.journal;
   }
@@ -149,7 +155,9 @@ export class Activation implements JournalPorts, ContextParts {
   /** At the end of the task's time, or of the execution's, the attempt is told; a handler that has not ended a grace later is left behind. */
   private limit(): Attempt['time'] {
     const { clock, defaults, logs } = this.tools;
-    const { id, deadlineInMs = Infinity } = this.execution;
+    const { id } = this.execution;
+    const deadlineInMs =
+      (this.execution.deadlineInMs ?? Infinity) - (clock.now() - this.attempt.claimedAt);
     const timeoutMs = parseDuration(this.task.options.timeout ?? defaults.timeout) ?? Infinity;
     const limitMs = Math.min(timeoutMs, deadlineInMs);
     // a deadline beyond what a timer holds comes in a later activation, or is found at rest

@@ -17,7 +17,15 @@ export class Attempt {
   constructor(
     readonly execution: ClaimedExecution,
     readonly cell: ExecutionCell,
+    /** When this process came to know of it, by the local monotonic clock. */
+    readonly claimedAt: number,
   ) {}
+
+  /** Whether it may not begin any more, having waited for a slot. */
+  isOverdue(now: number): boolean {
+    const { expiresInMs = Infinity, deadlineInMs = Infinity } = this.execution;
+    return now - this.claimedAt >= Math.min(expiresInMs, deadlineInMs);
+  }
 
   /** While its handler runs. */
   journal?: StepJournal;

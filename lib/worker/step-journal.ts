@@ -45,16 +45,15 @@ export class StepJournal implements ActiveExecution {
   private optional: { ask: Ask; record: StepRecord }[] = [];
   private records: number;
   private timer?: Timer;
-  private readonly claimedAt: number;
-
   constructor(
     private readonly execution: ClaimedExecution,
     private readonly ports: JournalPorts,
     private readonly clock: Clock,
+    /** By the local monotonic clock. */
+    private readonly claimedAt: number,
     /** What to store with the first write. */
     unsaved: RecordWrite[] = [],
   ) {
-    this.claimedAt = clock.now();
     this.recorded = new RecordedOutcomes(execution.records);
     this.records = this.recorded.size;
     this.bodies = new StepBodies(

@@ -281,6 +281,7 @@ export class Worker {
   }
 
   private receive(rows: ClaimRow[]): void {
+    const now = this.clock.now();
     const came = new Map<QueueSlots, Attempt[]>();
     for (const row of rows) {
       const slots = this.slots.of(row.taskId);
@@ -289,6 +290,7 @@ export class Worker {
       const attempt = new Attempt(
         { ...row, task: { id: row.taskId, name, queue } },
         { owner: { executionId: row.id, taskName: name } },
+        now,
       );
       this.attempts.add(attempt);
       if (row.alone) this.lone = attempt;
@@ -333,7 +335,7 @@ export class Worker {
 
   /** They have not begun: others may have them. */
   private giveBack(attempts: Attempt[]): void {
-    for (const attempt of attempts) void this.finish(attempt, { type: 'released' });
+    for (const attempt of attempts) void this.finish(attempt, { type: 'unbegun' });
   }
 
   private giveBackTheImpatient(): void {
@@ -364,8 +366,9 @@ export class Worker {
     const { alone, task } = attempt.execution;
     let beganAt = this.clock.now();
     try {
-      if (alone && !(await this.startAlone(attempt))) return { type: 'released' };
+      if (alone && !(await this.startAlone(attempt))) return { type: 'unbegun' };
       beganAt = this.clock.now();
+      if (attempt.isOverdue(beganAt)) return { type: 'unbegun' }; // ended by whoever finds it so
       return await this.runner.run(attempt, slots.queue.tasks.get(task.id)!);
     } finally {
       slots.end(this.clock.now() - beganAt);

@@ -175,4 +175,34 @@ describe('what is claimed ahead', () => {
     await execution.result({ timeout: '20s' });
     expect(stores).toEqual(Array(24).fill(undefined));
   });
+
+  it('expires where it did not begin, although it was claimed', async () => {
+    const app = await apps.start({ providers: [Tasks], queues: { default: { concurrency: 1 } } });
+    await warmUp(app);
+    await app.conductor.invokeMany({ name: 'held' }, [{ payload: null }]);
+    const executions = await app.conductor.invokeMany(
+      { name: 'quick' },
+      ['a', 'b'].map((payload) => ({ payload, expireAfter: '200ms' })),
+    );
+    await claimed(3);
+    await failed(2);
+    await expect(executions[0]!.result()).rejects.toThrow('ExpiredError');
+    gate.open();
+    await ended(201);
+    expect(begun).toEqual([]);
+  });
+
+  it('does not begin once its time is over', async () => {
+    const app = await apps.start({ providers: [Tasks], queues: { default: { concurrency: 1 } } });
+    await warmUp(app);
+    await app.conductor.invokeMany({ name: 'held' }, [{ payload: null }]);
+    await app.conductor.invoke({ name: 'blocks' }, 300);
+    await app.conductor.invoke({ name: 'quick' }, 'expired', { expireAfter: '150ms' });
+    await app.conductor.invoke({ name: 'quick' }, 'late', { deadline: '150ms' });
+    await claimed(4);
+    gate.open();
+    await ended(202);
+    await failed(2);
+    expect(begun).toEqual([]);
+  });
 });

@@ -140,6 +140,7 @@ describe('an enqueue with slots of a worker', () => {
     const limited = item({ deadlineMs: 5_000, expireAfterMs: 1_000 });
     const { executions } = await enqueue([limited]);
     expect(executions).toMatchObject([{ id: limited.id, deadlineInMs: 5_000 }]);
+    await db.settle([executions[0]!], { type: 'released' });
     await expect(db.run(limited.id)).resolves.toMatchObject({ expires_at: null });
   });
 

@@ -268,4 +268,17 @@ describe('settle', () => {
     }
     await expect(insert('status, result', `4, 'null'`)).resolves.toEqual([]);
   });
+
+  it.each<[string, SettledOutcome, number | null]>([
+    ['keeps it where it did not begin', { type: 'unbegun' }, 1_000],
+    ['has none once it was released', released, null],
+    ['has none once it was tried', retry(0), null],
+    ['has none once it was blocked', blocked, null],
+  ])('what was to begin within some time %s', async (_, outcome, left) => {
+    await db.enqueue(task, 1, { expireAfterMs: 1_000 });
+    const fence = await db.claimOne(worker, task);
+    await db.settle([fence], outcome);
+    const { run_at, expires_at } = (await db.run(fence.id))!;
+    expect(expires_at && Number(expires_at) - Number(run_at)).toBe(left);
+  });
 });

@@ -90,7 +90,7 @@ export class Statements {
   async enqueue(
     task: TaskIds,
     count = 1,
-    options: { priority?: number; delayMs?: number } = {},
+    options: { priority?: number; delayMs?: number; expireAfterMs?: number } = {},
   ): Promise<string[]> {
     const items = Array.from({ length: count }, (_, i) => ({
       id: orderedUuid(),

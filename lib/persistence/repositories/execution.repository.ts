@@ -117,6 +117,7 @@ interface ClaimedRow {
   priority: number;
   claimed_at: number;
   deadline_in_ms: number | null;
+  expires_in_ms: number | null;
   /** Its place in the order of the claim. */
   place: number;
   payload: string;
@@ -214,6 +215,7 @@ export class ExecutionRepository {
         priority: row.priority,
         claimedAt: row.claimed_at,
         deadlineInMs: row.deadline_in_ms ?? undefined,
+        expiresInMs: row.expires_in_ms ?? undefined,
         payload: row.payload,
         records: parseMemo(row.memo),
       })),
@@ -358,6 +360,7 @@ function settledValue(outcome: SettledOutcome): string | null {
     case 'blocked':
       return JSON.stringify(outcome.error);
     case 'released':
+    case 'unbegun':
       return null;
   }
 }

@@ -44,7 +44,7 @@ export const claim = sqlFunction({
     'p_after text[] default null',
   ],
   returns: `table(kind int, id uuid, task_id int, failures smallint, losses smallint, claims int, alone boolean, priority smallint,
-    claimed_at double precision, deadline_in_ms double precision, place int, payload text, memo text, due_in_ms double precision)`,
+    claimed_at double precision, deadline_in_ms double precision, expires_in_ms double precision, place int, payload text, memo text, due_in_ms double precision)`,
   planning: plannedOnce,
   body: (s) => `
 declare
@@ -161,11 +161,12 @@ begin
         update ${s}.run r
         set status = ${status.running}, token = p_token, worker_id = p_worker, claims = r.claims + 1,
             started = not r.alone, started_at = coalesce(r.started_at, ts), blocked_by = null, offer_at = null,
-            expires_at = null, offers = case r.status when ${status.blocked} then r.offers end
+            offers = case r.status when ${status.blocked} then r.offers end
         where r.id = any(ids) and (${isOverdue('r')}) is not true
-        returning r.id, r.task_id, r.failures, r.losses, r.claims, r.alone, r.priority, r.deadline_at)
+        returning r.id, r.task_id, r.failures, r.losses, r.claims, r.alone, r.priority, r.deadline_at, r.expires_at)
       select ${claimRow.claimed}, c.id, c.task_id, c.failures, c.losses, c.claims, c.alone, c.priority, ts_ms,
-             (extract(epoch from c.deadline_at - ts) * 1000)::double precision, o.place::int, e.payload::text,
+             (extract(epoch from c.deadline_at - ts) * 1000)::double precision,
+             (extract(epoch from c.expires_at - ts) * 1000)::double precision, o.place::int, e.payload::text,
              case when c.claims > 1 then ${memo(s, 'c.id')} end, null::double precision
       from claimed c
       join ${s}.execution e on e.id = c.id

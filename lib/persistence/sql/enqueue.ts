@@ -96,7 +96,7 @@ begin
   complete := cardinality(made) = cardinality(p_ids);
 
   insert into ${s}.run (id, run_at, task_id, priority, deadline_at, expires_at, status, token, worker_id, claims, started, started_at)
-  select a.id, a.run_at, a.task_id, a.priority, a.deadline_at, case when not a.starts then a.expires_at end,
+  select a.id, a.run_at, a.task_id, a.priority, a.deadline_at, a.expires_at,
          case when a.starts then ${status.running} else ${status.pending} end, case when a.starts then p_token end,
          case when a.starts then p_worker end, a.starts::int, a.starts, case when a.starts then ts end
   from (select distinct on (x.id) x.*, x.id = any(starting) as starts from (${asked}) x

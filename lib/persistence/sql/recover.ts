@@ -66,6 +66,7 @@ begin
     returned as (
       update ${s}.run r
       set status = ${status.pending}, token = null, worker_id = null, started = false, losses = c.losses_now,
+          expires_at = case when not c.started then r.expires_at end,
           alone = c.alone or c.losses_now >= least(${lossesBeforeAlone}, c.max_losses - 1) and c.losses_now > 0
       from charged c
       where r.id = c.id and not c.ends

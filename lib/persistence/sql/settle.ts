@@ -14,7 +14,7 @@ import { plannedOnce, sqlFunction } from './sql-function.js';
  *    at which nothing ran: each lookup then read every running row, and a settle took 100 instead of 14 µs an execution.
  *  - Rows that somebody else has locked are skipped and reported busy, so this statement waits for nobody: it cannot
  *    deadlock, and one foreign lock does not hold up the rest.
- *  - What is released goes on elsewhere at once: the listeners of its queue are told.
+ *  - What is released goes on elsewhere at once: the listeners of its queue are told. Only what is given back unbegun may still expire.
  *  - A failed attempt forgets its step errors (the next one runs those bodies again) and the steps that were between two
  *    tries; what was recorded after a forgotten error becomes optional. p_forget says whether there can be any. */
 export const settle = sqlFunction({
@@ -69,9 +69,10 @@ begin
           blocked_by = case h.outcome when ${code.blocked} then r.worker_id end,
           offers = case h.outcome when ${code.blocked} then coalesce(r.offers, 0) + 1 end,
           offer_at = case h.outcome when ${code.blocked} then ts + ${offerDelay('r.offers')} end,
+          expires_at = case h.outcome when ${code.unbegun} then r.expires_at end,
           failures = r.failures + case h.outcome when ${code.retry} then 1 else 0 end,
           run_at = case h.outcome when ${code.retry} then ts + h.delay_ms * interval '1 ms' else r.run_at end
-      from held h where r.ctid = h.ctid and h.outcome in (${code.retry}, ${code.released}, ${code.blocked})),
+      from held h where r.ctid = h.ctid and h.outcome in (${code.retry}, ${code.released}, ${code.blocked}, ${code.unbegun})),
     failed as (
       insert into ${s}.failure (execution_id, claim, attempt, failed_at, error)
       select h.id, h.claims, h.failures + 1, ts, h.value::json
@@ -100,11 +101,11 @@ begin
       where not a.n = any(coalesce(done, '{}'));
   end if;
 
-  if ${code.released} = any(p_outcomes) then
+  if p_outcomes && array[${code.released}, ${code.unbegun}]::smallint[] then
     perform pg_notify(channel, '') from (
       select distinct ${channelOfQueue(s, 't.queue_id')} as channel
       from unnest(p_ids, p_outcomes) x(id, outcome) join ${s}.run r on r.id = x.id join ${s}.task t on t.id = r.task_id
-      where x.outcome = ${code.released} and r.status = ${status.pending}) released;
+      where x.outcome in (${code.released}, ${code.unbegun}) and r.status = ${status.pending}) released;
   end if;
 end`,
 });

@@ -32,7 +32,8 @@ begin
     where held[a.item] and a.status = ${recordStatus.open} and w.status = ${recordStatus.open}),
   parked as (
     update ${s}.run r
-    set status = ${status.suspended}, token = null, worker_id = null, started = false, run_at = w.due_at
+    set status = ${status.suspended}, token = null, worker_id = null, started = false, expires_at = null,
+        run_at = w.due_at
     from (select x.id, x.token, min(x.due_at) as due_at from waits x group by x.id, x.token) w
     where r.id = w.id and r.token = w.token and w.due_at > ts
     returning w.id, w.token)

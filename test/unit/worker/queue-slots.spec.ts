@@ -24,6 +24,7 @@ describe('the slots of a queue', () => {
         records: [],
       },
       { owner: { executionId: id, taskName: 'task' } },
+      0,
     );
   const attempts = (count: number, prefix = '') =>
     Array.from({ length: count }, (_, index) => attempt(`${prefix}${index}`));
