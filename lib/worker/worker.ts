@@ -58,6 +58,7 @@ export class Worker {
   private unsettled = 0;
   /** Since the event loop had a turn. */
   private burst?: { begun: number; since: number };
+  private turn = 0;
   private lone?: Attempt;
   private claiming = false;
   private wanted = false;
@@ -329,8 +330,15 @@ export class Worker {
     this.burst = { begun: 1, since: this.clock.now() };
     afterMacrotask(() => {
       this.burst = undefined;
-      for (const slots of this.slots.all) this.fill(slots);
+      this.fillAll();
     });
+  }
+
+  /** Each queue is the first in its turn: the first may have a burst to itself. */
+  private fillAll(): void {
+    const queues = this.slots.all;
+    this.turn = (this.turn + 1) % queues.length;
+    for (let n = 0; n < queues.length; n += 1) this.fill(queues[(this.turn + n) % queues.length]!);
   }
 
   /** They have not begun: others may have them. */

@@ -16,6 +16,7 @@ describe('what is claimed ahead', () => {
   let blockedBeforeTurn: number;
   const requests = new AsyncLocalStorage<string>();
   let stores: unknown[];
+  let begunBefore: number | undefined;
 
   @Injectable()
   class Tasks {
@@ -37,6 +38,11 @@ describe('what is claimed ahead', () => {
       blocked += 1;
       if (blocked === 2) setImmediate(() => (blockedBeforeTurn = blocked));
       for (const end = performance.now() + ms; performance.now() < end;);
+    }
+
+    @Task('elsewhere', { queue: 'other' })
+    elsewhere() {
+      begunBefore = begun.length;
     }
 
     @Task('enters')
@@ -93,6 +99,7 @@ describe('what is claimed ahead', () => {
     begun = [];
     blocked = 0;
     stores = [];
+    begunBefore = undefined;
     gate = new Gate();
   });
 
@@ -204,5 +211,23 @@ describe('what is claimed ahead', () => {
     await ended(202);
     await failed(2);
     expect(begun).toEqual([]);
+  });
+
+  it('lets a queue begin beside one whose handlers fill every burst', async () => {
+    const app = await apps.start({
+      providers: [Tasks],
+      queues: { default: { concurrency: 500 }, other: { concurrency: 1 } },
+    });
+    await warmUp(app);
+    const many = app.conductor.invokeMany(
+      { name: 'quick' },
+      Array.from({ length: 10_000 }, (_, n) => ({ payload: `${n}` })),
+    );
+    await until(() => begun.length > 0);
+    await app.conductor.invoke({ name: 'elsewhere', queue: 'other' });
+    const accepted = begun.length;
+    await until(() => begunBefore !== undefined);
+    expect(begunBefore! - accepted).toBeLessThanOrEqual(200); // two bursts of more than a thousand that stand ready
+    await many;
   });
 });
