@@ -103,6 +103,7 @@ export class Heartbeat {
     this.worker.mayClaim = tooOld === undefined;
     if (tooOld !== undefined) this.log.tooOld(tooOld);
     const fenceAt = sentAt + this.leaseMs * (1 - FENCE_MARGIN);
+    this.worker.mayBeginUntil = fenceAt;
     this.fenceTimer = this.clock.startTimer(fenceAt - this.clock.now(), () => {
       this.log.leaseEnding(this.worker.busy);
       this.worker.mayClaim = false;

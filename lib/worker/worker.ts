@@ -55,6 +55,8 @@ export class Worker {
   private readonly reservations = new Set<string>();
   /** What begins with the reply to an invoke shall not run in the caller's AsyncLocalStorage. */
   private readonly outside = new AsyncResource('ConductorWorker');
+  /** By the local clock. When the process stood still, what it had claimed ahead would begin before the timer that gives the lease up. */
+  mayBeginUntil = Infinity;
   private unsettled = 0;
   /** Since the event loop had a turn. */
   private burst?: { begun: number; since: number };
@@ -376,6 +378,7 @@ export class Worker {
     try {
       if (alone && !(await this.startAlone(attempt))) return { type: 'unbegun' };
       beganAt = this.clock.now();
+      if (beganAt >= this.mayBeginUntil) return { type: 'lost' };
       if (attempt.isOverdue(beganAt)) return { type: 'unbegun' }; // ended by whoever finds it so
       return await this.runner.run(attempt, slots.queue.tasks.get(task.id)!);
     } finally {

@@ -16,6 +16,7 @@ describe('what is claimed ahead', () => {
   let blockedBeforeTurn: number;
   const requests = new AsyncLocalStorage<string>();
   let stores: unknown[];
+  let fences: number[];
   let begunBefore: number | undefined;
 
   @Injectable()
@@ -38,6 +39,11 @@ describe('what is claimed ahead', () => {
       blocked += 1;
       if (blocked === 2) setImmediate(() => (blockedBeforeTurn = blocked));
       for (const end = performance.now() + ms; performance.now() < end;);
+    }
+
+    @Task('fenced')
+    fenced(_: unknown, ctx: TaskContext) {
+      fences.push(ctx.fence);
     }
 
     @Task('elsewhere', { queue: 'other' })
@@ -99,6 +105,7 @@ describe('what is claimed ahead', () => {
     begun = [];
     blocked = 0;
     stores = [];
+    fences = [];
     begunBefore = undefined;
     gate = new Gate();
   });
@@ -229,5 +236,25 @@ describe('what is claimed ahead', () => {
     await until(() => begunBefore !== undefined);
     expect(begunBefore! - accepted).toBeLessThanOrEqual(200); // two bursts of more than a thousand that stand ready
     await many;
+  });
+
+  it('FZ1 does not begin when the process stood still for longer than its lease', async () => {
+    const app = await apps.start({
+      providers: [Tasks],
+      queues: { default: { concurrency: 1 } },
+      lease: '1s',
+    });
+    await warmUp(app);
+    await app.conductor.invokeMany({ name: 'held' }, [{ payload: null }]);
+    await app.conductor.invoke({ name: 'blocks' }, 1_500);
+    await app.conductor.invokeMany(
+      { name: 'fenced' },
+      Array.from({ length: 5 }, () => ({ payload: null })),
+    );
+    await claimed(7);
+    gate.open();
+    await ended(207);
+    expect(fences).toHaveLength(5);
+    expect(Math.min(...fences)).toBe(2);
   });
 });
