@@ -204,7 +204,9 @@ describe('recovery, beside others and at its bounds', () => {
     const [id] = await db.enqueue(task);
     await lapse();
     await inForeignTransaction(db, async (foreign) => {
-      await expect(foreign.query(claimText, claimBy(victim))).resolves.toEqual(expect.arrayContaining([{ kind: 0 }]));
+      await expect(foreign.query(claimText, claimBy(victim))).resolves.toEqual(
+        expect.arrayContaining([{ kind: 0 }]),
+      );
       await expect(db.workers.recover(survivor)).resolves.toEqual([]);
       await expect(workers()).resolves.toContain(victim);
       await foreign.commit();
