@@ -58,7 +58,7 @@ begin
       where a.outcome <> ${code.completed} for update of r skip locked),
     ended as (
       delete from ${s}.run r using held h where r.ctid = h.ctid and h.outcome = ${code.failed}
-      returning r.id, r.token, r.started_at, r.task_id, r.claims, r.failures, r.losses, h.value),
+      returning r.id, r.token, r.started_at, r.task_id, r.claims, r.failures, r.losses, h.value, h.n),
     recorded as (
       insert into ${s}.outcome (id, token, finished_at, started_at, task_id, claims, status, failures, losses, error)
       select e.id, e.token, ts, e.started_at, e.task_id, e.claims, ${status.failed}, e.failures + 1, e.losses, e.value::json from ended e),
@@ -72,7 +72,8 @@ begin
           expires_at = case h.outcome when ${code.unbegun} then r.expires_at end,
           failures = r.failures + case h.outcome when ${code.retry} then 1 else 0 end,
           run_at = case h.outcome when ${code.retry} then ts + h.delay_ms * interval '1 ms' else r.run_at end
-      from held h where r.ctid = h.ctid and h.outcome in (${code.retry}, ${code.released}, ${code.blocked}, ${code.unbegun})),
+      from held h where r.ctid = h.ctid and h.outcome in (${code.retry}, ${code.released}, ${code.blocked}, ${code.unbegun})
+      returning h.n),
     failed as (
       insert into ${s}.failure (execution_id, claim, attempt, failed_at, error)
       select h.id, h.claims, h.failures + 1, ts, h.value::json
@@ -87,7 +88,8 @@ begin
       from (select f.execution_id, min(f.seq) as seq from forgotten f group by f.execution_id) f
       where o.execution_id = f.execution_id and o.seq > f.seq
         and not (o.kind = ${recordKind.step} and o.status <> ${recordStatus.completed}))
-    select array_agg(h.n) into returned from held h;
+    -- not of what was held: a row that somebody changed just before it was locked is another version by now, and stays as it is
+    select array_agg(x.n) into returned from (select n from ended union all select n from moved) x;
     done := done || returned;
   end if;
 
