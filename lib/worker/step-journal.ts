@@ -45,6 +45,7 @@ export class StepJournal implements ActiveExecution {
   private optional: { ask: Ask; record: StepRecord }[] = [];
   private records: number;
   private timer?: Timer;
+
   constructor(
     private readonly execution: ClaimedExecution,
     private readonly ports: JournalPorts,

@@ -314,7 +314,7 @@ export class Worker {
     while (!this.burstIsOver) {
       const next = slots.begin();
       if (next === undefined) break;
-      this.count();
+      this.countBegun();
       void this.finish(next, this.inSlot(next, slots));
     }
     if (slots.patienceMs !== undefined) this.aheadAlarm.set(slots.patienceMs);
@@ -327,7 +327,7 @@ export class Worker {
     );
   }
 
-  private count(): void {
+  private countBegun(): void {
     if (this.burst !== undefined) return void (this.burst.begun += 1);
     this.burst = { begun: 1, since: this.clock.now() };
     afterMacrotask(() => {
