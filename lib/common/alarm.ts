@@ -10,6 +10,10 @@ export class Alarm {
     private readonly ring: () => void,
   ) {}
 
+  get isSet(): boolean {
+    return this.at !== Infinity;
+  }
+
   set(delayMs: number): void {
     const at = this.clock.now() + delayMs;
     if (at >= this.at) return;

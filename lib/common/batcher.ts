@@ -1,10 +1,10 @@
 import { afterDrain } from './after-drain.js';
-import { deferred, type Deferred } from './deferred.js';
 
 interface Entry<I, O> {
   item: I;
   weight: number;
-  reply: Deferred<O>;
+  reply: (output: O, item: I) => void;
+  fail: (error: unknown, item: I) => void;
 }
 
 export interface BatcherOptions<I> {
@@ -32,10 +32,17 @@ export class Batcher<I, O> {
   ) {}
 
   add(item: I): Promise<O> {
-    const entry = { item, weight: this.options.weigh?.(item) ?? 0, reply: deferred<O>() };
-    this.waiting.push(entry);
+    return new Promise((resolve, reject) => this.post(item, resolve, reject));
+  }
+
+  /** As `add`, for where a promise an item is too much. Neither callback may throw. */
+  post(
+    item: I,
+    reply: (output: O, item: I) => void,
+    fail: (error: unknown, item: I) => void,
+  ): void {
+    this.waiting.push({ item, weight: this.options.weigh?.(item) ?? 0, reply, fail });
     this.schedule();
-    return entry.reply.promise;
   }
 
   /** Resolves when nothing waits and nothing is in flight. */
@@ -82,9 +89,9 @@ export class Batcher<I, O> {
 
   /** Never throws: every entry gets its reply. */
   private async send(entries: Entry<I, O>[]): Promise<void> {
+    let replies: O[];
     try {
-      const replies = await this.flush(entries.map((entry) => entry.item));
-      entries.forEach((entry, index) => entry.reply.resolve(replies[index]!));
+      replies = await this.flush(entries.map((entry) => entry.item));
     } catch (error) {
       if (entries.length > 1 && this.options.mayBeOneItem?.(error)) {
         const half = Math.ceil(entries.length / 2);
@@ -92,7 +99,9 @@ export class Batcher<I, O> {
         await this.send(entries.slice(half));
         return;
       }
-      for (const entry of entries) entry.reply.reject(error);
+      for (const { item, fail } of entries) fail(error, item);
+      return;
     }
+    entries.forEach(({ item, reply }, index) => reply(replies[index]!, item));
   }
 }

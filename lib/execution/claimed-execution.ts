@@ -1,11 +1,17 @@
 import type { StepRecord } from './step-record.js';
 
+export interface TaskReference {
+  id: number;
+  name: string;
+  queue: string;
+}
+
 /** An execution with the right to run it: what a claim hands to the worker. */
 export interface ClaimedExecution {
   id: string;
   /** The fence: drawn by the claim, checked by every later write. */
   token: string;
-  task: { id: number; name: string; queue: string };
+  task: TaskReference;
   /** Handled failures so far; the attempt's number is one more. */
   failures: number;
   losses: number;

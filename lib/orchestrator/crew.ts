@@ -8,7 +8,7 @@ import { RetentionRepository } from '../persistence/repositories/retention.repos
 import { StepRepository } from '../persistence/repositories/step.repository.js';
 import type { StepTransactions } from '../persistence/step-transactions.js';
 import type { WorkerRepository } from '../persistence/repositories/worker.repository.js';
-import { Completer } from '../worker/completer.js';
+import { RecordWriter } from '../worker/record-writer.js';
 import type { TaskContexts } from '../worker/task-contexts.js';
 import { TaskLogs } from '../worker/task-logs.js';
 import { TaskRunner } from '../worker/task-runner.js';
@@ -29,7 +29,7 @@ export class Crew {
   workerId?: number;
   queues: ServedQueue[] = [];
   listener?: NotificationListener;
-  private readonly completer: Completer;
+  private readonly writer: RecordWriter;
   private readonly heartbeat: Heartbeat;
   private readonly retention: Retention;
   private readonly log: WorkerLog;
@@ -48,11 +48,11 @@ export class Crew {
   ) {
     const executions = new ExecutionRepository(database);
     this.log = new WorkerLog(database);
-    this.completer = new Completer(executions, new StepRepository(database), clock, (error) =>
+    this.writer = new RecordWriter(executions, new StepRepository(database), clock, (error) =>
       this.log.visible(error),
     );
     const runner = new TaskRunner({
-      completer: this.completer,
+      writer: this.writer,
       logs: new TaskLogs(),
       contexts,
       defaults: options.defaults,
@@ -60,7 +60,7 @@ export class Crew {
       stopping: () => this.stopping,
       transactions,
     });
-    this.worker = new Worker(executions, runner, this.completer, this.log, clock);
+    this.worker = new Worker(executions, runner, this.log, clock);
     this.heartbeat = new Heartbeat(
       workers,
       executions,
@@ -99,11 +99,12 @@ export class Crew {
     await atMost(
       this.clock,
       hard,
-      this.worker.idle().then(() => this.completer.flush()),
+      this.worker.idle().then(() => this.writer.flush()),
     );
     this.clock.stopTimer(softTimer);
     this.gone = true;
-    this.completer.abandon();
+    this.writer.abandon();
+    this.worker.abandon();
     this.worker.loseAll(new ShuttingDownError()); // what still runs: nothing renews its lease any more
     await atMost(
       this.clock,

@@ -9,7 +9,11 @@ import type { DivergenceError } from '../errors/divergence.error.js';
 import { ResultInvalidError } from '../errors/result-invalid.error.js';
 import type { ClaimedExecution } from '../execution/claimed-execution.js';
 import { encode } from '../execution/codec.js';
-import { currentExecution } from '../execution/current-execution.js';
+import {
+  currentExecution,
+  type ActiveExecution,
+  type StepCall,
+} from '../execution/current-execution.js';
 import { judgeFailure } from '../execution/judge.js';
 import type { Outcome } from '../execution/outcome.js';
 import { retryPolicy } from '../execution/retry-policy.js';
@@ -20,10 +24,10 @@ import type { TaskDefaults } from '../interfaces/task-options.js';
 import type { TaskLogger } from '../interfaces/task-logger.js';
 import type { StepTransaction } from '../persistence/step-transaction.js';
 import type { StepTransactions } from '../persistence/step-transactions.js';
-import type { Attempt } from './attempt.js';
-import type { Completer } from './completer.js';
+import type { Attempt, AttemptEnd } from './attempt.js';
 import type { JournalEnd, JournalPorts, SuspendReply } from './journal-ports.js';
 import type { ParsedPayload } from './parsed-payload.js';
+import type { RecordWriter } from './record-writer.js';
 import { StepJournal } from './step-journal.js';
 import type { ContextParts } from './task-context.js';
 import type { TaskContexts } from './task-contexts.js';
@@ -36,7 +40,7 @@ const LONGEST_TIMER_MS = parseDuration(LONGEST_TIMEOUT)!;
 
 /** What the activations of one worker share. */
 export interface ActivationTools {
-  completer: Completer;
+  writer: RecordWriter;
   logs: TaskLogs;
   contexts: TaskContexts;
   defaults: TaskDefaults;
@@ -46,14 +50,14 @@ export interface ActivationTools {
   transactions?: StepTransactions;
 }
 
-/** Calls the handler, and makes an outcome of what comes of it. Most of what an execution costs in this process are promises, so
- *  nothing is awaited that is there already. */
-export class Activation implements JournalPorts, ContextParts {
+/** Calls the handler, and makes an outcome of what comes of it. Most of what an execution costs in this process are promises and the
+ *  objects that steps need, so nothing is awaited that is there already, and the journal is made when it is first asked. */
+export class Activation implements ActiveExecution, JournalPorts, ContextParts {
   readonly execution: ClaimedExecution;
   readonly event: InvokeEvent;
-  readonly journal: StepJournal;
-  private resolve!: (outcome: Outcome | Promise<Outcome>) => void;
-  private reject!: (error: unknown) => void;
+  private unsaved: RecordWrite[];
+  private asked?: StepJournal;
+  private hasEnded = false;
   /** Nothing refers to the handler's promise any more, and what it still comes to is ignored. */
   private left = false;
 
@@ -62,53 +66,69 @@ export class Activation implements JournalPorts, ContextParts {
     private readonly task: TaskDefinition,
     { value, unsaved }: ParsedPayload,
     private readonly tools: ActivationTools,
+    private readonly ends: AttemptEnd,
   ) {
     this.execution = attempt.execution;
     this.event = { name: 'conductor.invoke', payload: value };
-    this.journal = new StepJournal(
-      attempt.execution,
-      this,
-      tools.clock,
-      attempt.claimedAt,
-      unsaved,
-    );
-    attempt.journal = this.journal;
-    attempt.cell.execution = this.journal;
+    this.unsaved = unsaved;
   }
 
-  /** Settles with the handler, or with the journal when that drops the activation: then nothing refers to the handler's
-   *  promise any more, and all of it is garbage. */
-  run(): Promise<Outcome> {
-    return new Promise((resolve, reject) => {
-      this.resolve = resolve;
-      this.reject = reject;
-      this.attempt.time = this.limit();
-      this.tools.clock.reach?.('before-handler');
-      void this.follow();
-    });
-  }
-
-  private async follow(): Promise<void> {
+  /** Ends with the handler, or with the journal when that drops the activation: then nothing refers to the handler's
+   *  promise any more, and all of it is garbage. Never rejects. */
+  async run(): Promise<void> {
     let value: unknown;
     let thrown: { error: unknown } | undefined;
+    let outcome: Outcome;
     try {
-      const returned = currentExecution.run(this.attempt.cell, () =>
-        this.tools.contexts.call(this.task.handler, this),
-      );
-      value = isThenable(returned) ? await returned : returned;
+      this.open();
+      try {
+        const returned = currentExecution.run(this.attempt.cell, () =>
+          this.tools.contexts.call(this.task.handler, this),
+        );
+        value = isThenable(returned) ? await returned : returned;
+      } catch (error) {
+        thrown = { error };
+      }
+      if (this.left) return this.tools.logs.lateEnd(this.execution);
+      const divergence = this.close();
+      if (this.asked?.writing !== undefined) await this.asked.writing;
+      const came = thrown ? this.threw(thrown.error) : this.returned(value, divergence);
+      outcome = isThenable(came) ? await came : came;
     } catch (error) {
-      thrown = { error };
+      return this.ends.broke(this.attempt, error);
     }
-    if (this.left) return this.tools.logs.lateEnd(this.execution);
-    try {
-      this.tools.clock.reach?.('after-handler');
-      this.attempt.close();
-      const divergence = this.journal.handlerEnded();
-      if (this.journal.writing !== undefined) await this.journal.writing;
-      this.resolve(thrown ? this.threw(thrown.error) : this.returned(value, divergence));
-    } catch (error) {
-      this.reject(error);
-    }
+    this.ends.ended(this.attempt, outcome);
+  }
+
+  /** One that is made when all is over refuses what is asked of it. */
+  get journal(): StepJournal {
+    if (this.asked !== undefined) return this.asked;
+    const { attempt, execution, tools } = this;
+    this.asked = new StepJournal(execution, this, tools.clock, attempt.claimedAt, this.unsaved);
+    this.unsaved = [];
+    if (this.hasEnded) this.asked.handlerEnded();
+    else if (attempt.refusal !== undefined) this.asked.refuse(attempt.refusal);
+    else attempt.journal = this.asked;
+    return this.asked;
+  }
+
+  callStep(call: StepCall): Promise<unknown> {
+    return this.journal.callStep(call);
+  }
+
+  private open(): void {
+    this.attempt.cell.execution = this;
+    if (this.execution.records.length > 0) void this.journal; // it watches whether they are asked for
+    this.attempt.time = this.limit();
+    this.tools.clock.reach?.('before-handler');
+  }
+
+  /** The handler has ended. @returns what is wrong if it has returned */
+  private close(): DivergenceError | undefined {
+    this.tools.clock.reach?.('after-handler');
+    this.attempt.close();
+    this.hasEnded = true;
+    return this.asked?.handlerEnded();
   }
 
   private returned(
@@ -145,7 +165,7 @@ export class Activation implements JournalPorts, ContextParts {
     if (interrupted === 'lost') return { type: 'lost' };
     // it was asked to stop and did: the attempt is given back
     if (interrupted === 'shutdown') return { type: 'released' };
-    return this.judge(timeout ?? this.journal.original(error));
+    return this.judge(timeout ?? (this.asked === undefined ? error : this.asked.original(error)));
   }
 
   private judge(error: unknown): Outcome {
@@ -156,8 +176,9 @@ export class Activation implements JournalPorts, ContextParts {
   private limit(): Attempt['time'] {
     const { clock, defaults, logs } = this.tools;
     const { id } = this.execution;
+    const { deadlineInMs: givenMs } = this.execution;
     const deadlineInMs =
-      (this.execution.deadlineInMs ?? Infinity) - (clock.now() - this.attempt.claimedAt);
+      givenMs === undefined ? Infinity : givenMs - (clock.now() - this.attempt.claimedAt);
     const timeoutMs = parseDuration(this.task.options.timeout ?? defaults.timeout) ?? Infinity;
     const limitMs = Math.min(timeoutMs, deadlineInMs);
     // a deadline beyond what a timer holds comes in a later activation, or is found at rest
@@ -180,19 +201,19 @@ export class Activation implements JournalPorts, ContextParts {
   private leave(outcome: Outcome): void {
     this.left = true;
     this.attempt.close();
-    this.resolve(outcome);
+    this.ends.left(this.attempt, outcome);
   }
 
   // what the journal asks for
 
   save(records: RecordWrite[]): Promise<void> {
     const { id, token } = this.execution;
-    return this.tools.completer.save({ id, token, records });
+    return this.tools.writer.save({ id, token, records });
   }
 
   suspend(records: RecordWrite[]): Promise<SuspendReply> {
     const { id, token } = this.execution;
-    return this.tools.completer.suspend({ id, token, records });
+    return this.tools.writer.suspend({ id, token, records });
   }
 
   transaction(): StepTransaction | undefined {

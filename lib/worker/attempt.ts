@@ -3,7 +3,17 @@ import type { ExecutionCell } from '../execution/current-execution.js';
 import { AttemptTimeoutError } from '../errors/attempt-timeout.error.js';
 import type { DeadlineExceededError } from '../errors/deadline-exceeded.error.js';
 import { LeaseLostError } from '../errors/lease-lost.error.js';
+import type { Outcome } from '../execution/outcome.js';
 import type { StepJournal } from './step-journal.js';
+
+/** Who is told, once, that an attempt is over. */
+export interface AttemptEnd {
+  ended(attempt: Attempt, outcome: Outcome): void;
+  /** As `ended`, but told from within a handler's async context. */
+  left(attempt: Attempt, outcome: Outcome): void;
+  /** Something of ours went wrong. */
+  broke(attempt: Attempt, error: unknown): void;
+}
 
 /** One claimed execution while its handler runs: what the worker can do to it from outside. */
 export class Attempt {
@@ -14,12 +24,18 @@ export class Attempt {
   /** What it has failed with, where that was its running time. */
   timeout?: AttemptTimeoutError | DeadlineExceededError;
 
+  /** When it got its slot, by the same clock. */
+  beganAt = 0;
+  /** Where its handler runs. */
+  readonly cell: ExecutionCell;
+
   constructor(
     readonly execution: ClaimedExecution,
-    readonly cell: ExecutionCell,
     /** When this process came to know of it, by the local monotonic clock. */
     readonly claimedAt: number,
-  ) {}
+  ) {
+    this.cell = { owner: { executionId: execution.id, taskName: execution.task.name } };
+  }
 
   /** Whether it may not begin any more, having waited for a slot. */
   isOverdue(now: number): boolean {
@@ -27,8 +43,10 @@ export class Attempt {
     return now - this.claimedAt >= Math.min(expiresInMs, deadlineInMs);
   }
 
-  /** While its handler runs. */
+  /** While its handler runs, once it has asked for a step or a wait, or when one is recorded. */
   journal?: StepJournal;
+  /** What its handler is told from now on when it asks for something. */
+  refusal?: Error;
   /** Whether a step's error or a step between two tries may be recorded, which a failed attempt forgets. */
   mayForget = true;
   /** The limit of its time, where it has one. */
@@ -52,6 +70,7 @@ export class Attempt {
     if (this.interrupted !== undefined) return;
     this.interrupted = 'timeout';
     this.timeout = error;
+    this.refusal = error;
     this.abort(error);
     if (error instanceof AttemptTimeoutError) this.journal?.expire(error);
     else this.journal?.refuse(error);
@@ -61,6 +80,7 @@ export class Attempt {
   lose(reason: Error = new LeaseLostError(this.execution.id)): void {
     this.interrupted = 'lost';
     this.time?.stop();
+    this.refusal ??= reason;
     this.abort(reason);
     this.journal?.refuse(reason);
   }
@@ -73,8 +93,7 @@ export class Attempt {
   close(): void {
     this.time?.stop();
     this.cell.execution = undefined;
-    if (this.journal === undefined) return;
-    this.mayForget = this.journal.mayForget;
+    this.mayForget = this.journal?.mayForget ?? false;
     this.journal = undefined; // what waits to be settled keeps as little as it can: there may be thousands
   }
 

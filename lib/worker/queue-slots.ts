@@ -1,5 +1,6 @@
 import type { Clock } from '../common/clock.js';
 import type { TaskDefinition } from '../discovery/task-definition.js';
+import type { TaskReference } from '../execution/claimed-execution.js';
 import type { Attempt } from './attempt.js';
 
 /** A queue that this worker serves. */
@@ -28,28 +29,36 @@ const CURSOR_MS = 1_000;
 /** The part that one handler's time has in the mean. */
 const WEIGHT = 1 / 16;
 
-interface Ahead {
-  attempt: Attempt;
-  since: number;
-}
-
 /** The slots of one queue in this process, and what is claimed ahead for them: as many as they will begin within AHEAD_MS, by the
  *  time that handlers have taken lately. So fast handlers need few claims, and slow ones keep nothing from other workers. */
 export class QueueSlots {
   private taken = 0;
   private reserved = 0;
   /** The next that begins is the last. */
-  private ahead: Ahead[] = [];
+  private ahead: Attempt[] = [];
   private meanMs = Infinity;
   /** The last claim brought what was lost with its process. Should one of these be why, few others shall be lost with it. */
   private careful = false;
   private place?: string;
   private cursorUntil = 0;
 
+  private readonly references = new Map<number, TaskReference>();
+
   constructor(
     readonly queue: ServedQueue,
     private readonly clock: Clock,
   ) {}
+
+  /** One for all executions of a task. */
+  reference(taskId: number): TaskReference {
+    let reference = this.references.get(taskId);
+    if (reference === undefined) {
+      const { name } = this.queue.tasks.get(taskId)!;
+      reference = { id: taskId, name, queue: this.queue.name };
+      this.references.set(taskId, reference);
+    }
+    return reference;
+  }
 
   get running(): number {
     return this.taken;
@@ -94,28 +103,26 @@ export class QueueSlots {
 
   /** What a claim brought, in its order. @returns those that go back at once */
   add(attempts: Attempt[]): Attempt[] {
-    const room = this.free - this.ahead.length;
-    const lost = attempts.filter(({ execution }) => execution.losses > 0);
-    this.careful = lost.length > 0;
-    const refused = new Set(
-      attempts.slice(Math.max(room, 0)).filter((other) => lost.includes(other)),
-    );
-    const since = this.clock.now();
-    const came = attempts
-      .filter((attempt) => !refused.has(attempt))
-      .map((attempt) => ({ attempt, since }));
-    // those of before may be of a lower priority; the sort is stable
-    this.ahead = [...came.reverse(), ...this.ahead].sort(
-      (a, b) => a.attempt.execution.priority - b.attempt.execution.priority,
-    );
+    this.careful = attempts.some(wasLost);
+    if (!this.careful) {
+      this.queueUp(attempts);
+      return [];
+    }
+    const room = Math.max(this.free - this.ahead.length, 0);
+    const refused = new Set(attempts.slice(room).filter(wasLost));
+    this.queueUp(attempts.filter((attempt) => !refused.has(attempt)));
     return [...refused];
+  }
+
+  get canBegin(): boolean {
+    return this.ahead.length > 0 && this.taken < this.queue.concurrency;
   }
 
   /** The next that begins, if there is a slot for it, which it then has. */
   begin(): Attempt | undefined {
-    if (this.ahead.length === 0 || this.free <= 0) return undefined;
+    if (!this.canBegin) return undefined;
     this.taken += 1;
-    return this.ahead.pop()!.attempt;
+    return this.ahead.pop();
   }
 
   /** Its handler has ended, after this time. */
@@ -125,14 +132,14 @@ export class QueueSlots {
   }
 
   /** Until something that waits for a slot shall go back; undefined: nothing waits. */
-  get patienceMs(): number | undefined {
+  patienceMs(now: number): number | undefined {
     const next = this.ahead.at(-1);
-    return next && next.since + AHEAD_PATIENCE_MS - this.clock.now();
+    return next && next.claimedAt + AHEAD_PATIENCE_MS - now;
   }
 
   /** All that waits for a slot, which it shall not get. */
   takeBack(): Attempt[] {
-    return this.ahead.splice(0).map(({ attempt }) => attempt);
+    return this.ahead.splice(0);
   }
 
   /** The handlers take longer than the mean says: it knows only those that have ended. Until some have, nothing is claimed ahead, or it
@@ -140,4 +147,15 @@ export class QueueSlots {
   slowDown(): void {
     this.meanMs = Math.max(this.meanMs, (this.queue.concurrency + 1) * AHEAD_MS);
   }
+
+  /** Those of before may be of a lower priority; the sort is stable. */
+  private queueUp(attempts: Attempt[]): void {
+    this.ahead = [...attempts.toReversed(), ...this.ahead].sort(
+      (a, b) => a.execution.priority - b.execution.priority,
+    );
+  }
+}
+
+function wasLost({ execution }: Attempt): boolean {
+  return execution.losses > 0;
 }

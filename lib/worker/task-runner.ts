@@ -1,32 +1,50 @@
 import { isThenable } from '../common/thenable.js';
 import type { TaskDefinition } from '../discovery/task-definition.js';
-import type { Outcome } from '../execution/outcome.js';
 import { Activation, judgeAttempt, type ActivationTools } from './activation.js';
-import type { Attempt } from './attempt.js';
+import type { Attempt, AttemptEnd } from './attempt.js';
 import { parsedPayload, type ParsedPayload } from './parsed-payload.js';
 
 /** Runs one attempt: from a claimed execution to an outcome. User code ends in a value here; nothing is thrown. */
 export class TaskRunner {
   constructor(private readonly tools: ActivationTools) {}
 
-  run(attempt: Attempt, task: TaskDefinition): Outcome | Promise<Outcome> {
-    const activate = (payload: ParsedPayload) => this.activate(attempt, task, payload);
-    const fail = (error: unknown) => judgeAttempt(error, attempt.execution, task, this.tools);
+  run(attempt: Attempt, task: TaskDefinition, end: AttemptEnd): void {
     let payload: ParsedPayload | Promise<ParsedPayload>;
     try {
       payload = parsedPayload(task, attempt.execution);
     } catch (error) {
-      return fail(error);
+      return this.refuse(attempt, task, error, end);
     }
-    return isThenable(payload) ? payload.then(activate, fail) : activate(payload);
+    if (isThenable(payload)) void this.runParsed(attempt, task, payload, end);
+    else this.activate(attempt, task, payload, end);
+  }
+
+  private async runParsed(
+    attempt: Attempt,
+    task: TaskDefinition,
+    parsing: Promise<ParsedPayload>,
+    end: AttemptEnd,
+  ): Promise<void> {
+    let payload: ParsedPayload;
+    try {
+      payload = await parsing;
+    } catch (error) {
+      return this.refuse(attempt, task, error, end);
+    }
+    this.activate(attempt, task, payload, end);
   }
 
   private activate(
     attempt: Attempt,
     task: TaskDefinition,
     payload: ParsedPayload,
-  ): Outcome | Promise<Outcome> {
-    if (attempt.interrupted === 'lost') return { type: 'lost' };
-    return new Activation(attempt, task, payload, this.tools).run();
+    end: AttemptEnd,
+  ): void {
+    if (attempt.interrupted === 'lost') return end.ended(attempt, { type: 'lost' });
+    void new Activation(attempt, task, payload, this.tools, end).run();
+  }
+
+  private refuse(attempt: Attempt, task: TaskDefinition, error: unknown, end: AttemptEnd): void {
+    end.ended(attempt, judgeAttempt(error, attempt.execution, task, this.tools));
   }
 }

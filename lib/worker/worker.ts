@@ -1,101 +1,85 @@
-import { AsyncResource } from 'node:async_hooks';
-import { v4 as randomUuid } from 'uuid';
-import { afterMacrotask } from '../common/after-drain.js';
-import { Alarm } from '../common/alarm.js';
-import { jittered, type Clock } from '../common/clock.js';
+import type { Clock } from '../common/clock.js';
 import { deferred } from '../common/deferred.js';
-import type { Outcome } from '../execution/outcome.js';
-import { serializeError } from '../execution/serialized-error.js';
 import type {
-  ClaimReply,
   ClaimRow,
   ExecutionRepository,
   Reservation,
 } from '../persistence/repositories/execution.repository.js';
 import type { Fence } from '../persistence/repositories/worker.repository.js';
-import { isItemFailure } from '../persistence/statement.js';
 import { Attempt } from './attempt.js';
-import type { Completer } from './completer.js';
+import { Claimer } from './claimer.js';
+import { Dispatcher } from './dispatcher.js';
+import { Lease } from './lease.js';
 import type { QueueSlots, ServedQueue } from './queue-slots.js';
-import { Slots, type SlotRequest } from './slots.js';
+import { Reservations } from './reservations.js';
+import { Settler } from './settler.js';
+import { Slots } from './slots.js';
 import type { TaskRunner } from './task-runner.js';
 import type { WorkerLog } from './worker-log.js';
-
-/** How long what must run alone waits for an idle process before a busy one takes it and empties itself. */
-const ALONE_PATIENCE_MS = 5_000;
-
-/** Before the next claim when something is due and none of it could be had: others are taking it. */
-const CONTENDED_PAUSE_MS = 10;
-
-const FIRST_BACKOFF_MS = 50;
-const LONGEST_BACKOFF_MS = 5_000;
-
-/** Handlers that begin one after the other before the event loop has a turn. Without one, a thousand short ones block it for 20 ms,
- *  and the database has nothing to do meanwhile: their outcomes, and the next claim, are sent in such a turn. */
-const BURST = 100;
-
-/** Nor shall handlers that block it keep it for longer, together: the heartbeat, and the signals of other handlers, wait for its turn. */
-const BURST_MS = 10;
-
-/** An invoke that waits for somebody else's transaction keeps its slots from nobody for longer. What it starts after that waits for a slot
- *  as what is claimed ahead does. */
-const RESERVED_MS = 250;
 
 /** While so many outcomes wait for the database, nothing is claimed: it could not take more. */
 const MOST_UNSETTLED = 2_000;
 
-/** Does the work: free slots, claim, run, settle. It claims when it is told that there may be something: by a hint, by the
- *  heartbeat, by its timer for the next due time, or by a slot that became free. A slot is free as soon as its handler has ended, and
- *  what is claimed ahead begins in it at once; outcomes are settled beside that, many together. */
+/** Does the work: claims for free slots, begins in them, settles what comes of it. Each has a room of its own; here stands what is in this
+ *  process. */
 export class Worker {
-  private workerId?: number;
+  private readonly lease = new Lease();
   private readonly slots: Slots;
+  private readonly claimer: Claimer;
+  private readonly reservations: Reservations;
+  private readonly dispatcher: Dispatcher;
+  private readonly settler: Settler;
+  /** Claimed, and not settled. */
   private readonly attempts = new Set<Attempt>();
-  private readonly claimsInFlight = new Set<string>();
-  private readonly reservations = new Set<string>();
-  /** What begins with the reply to an invoke shall not run in the caller's AsyncLocalStorage. */
-  private readonly outside = new AsyncResource('ConductorWorker');
-  /** By the local clock. When the process stood still, what it had claimed ahead would begin before the timer that gives the lease up. */
-  mayBeginUntil = Infinity;
-  private unsettled = 0;
-  /** Since the event loop had a turn. */
-  private burst?: { begun: number; since: number };
-  private turn = 0;
+  /** Runs alone, or waits for that: nothing else may come in. */
   private lone?: Attempt;
-  private claiming = false;
-  private wanted = false;
-  private offers = false;
-  private claims = true;
-  private backoffMs = 0;
-  private readonly alarm: Alarm;
-  private readonly aheadAlarm: Alarm;
-  /** The last claim left something behind, for want of slots: the next free one is worth a claim. */
-  private starved = false;
   private idleWaiters: (() => void)[] = [];
   private finishedWaiters: (() => void)[] = [];
 
   constructor(
     private readonly executions: ExecutionRepository,
-    private readonly runner: TaskRunner,
-    private readonly completer: Completer,
-    private readonly log: WorkerLog,
+    runner: TaskRunner,
+    log: WorkerLog,
     private readonly clock: Clock,
   ) {
+    const { lease } = this;
     this.slots = new Slots(clock);
-    this.alarm = new Alarm(clock, () => this.wake());
-    this.aheadAlarm = new Alarm(clock, () => this.giveBackTheImpatient());
+    this.settler = new Settler(executions, log, clock, {
+      finished: (attempt) => this.finished(attempt),
+      retryIn: (ms) => this.wakeIn(ms),
+    });
+    this.claimer = new Claimer(executions, this.slots, lease, log, clock, {
+      isFull: () => this.isFull,
+      isEmpty: () => this.attempts.size === 0,
+      receive: (rows) => this.receive(rows),
+      quiet: () => this.tellIdle(),
+    });
+    this.reservations = new Reservations(this.slots, lease, clock, {
+      receive: (rows) => this.receive(rows),
+      letGo: () => this.claimer.roomAgain(),
+      ended: () => this.tellFinished(),
+    });
+    this.dispatcher = new Dispatcher(this.slots, runner, lease, clock, {
+      startAlone: (attempt) => this.startAlone(attempt),
+      ended: (attempt, outcome) => this.settler.settle(attempt, outcome),
+      broke: (attempt, error) => {
+        log.settleFailed(attempt.execution, error);
+        this.finished(attempt);
+      },
+      slotsFree: () => this.claimer.roomAgain(),
+    });
   }
 
   start(workerId: number, queues: ServedQueue[]): void {
-    this.workerId = workerId;
+    this.lease.workerId = workerId;
     this.slots.serve(queues);
     this.wake();
   }
 
   stopClaiming(): void {
-    this.workerId = undefined;
-    this.alarm.clear();
-    for (const slots of this.slots.all) this.giveBack(slots.takeBack());
+    this.lease.workerId = undefined;
+    this.claimer.stop();
+    this.dispatcher.stop();
     for (const attempt of this.attempts) attempt.nudge();
   }
 
@@ -115,75 +99,50 @@ export class Worker {
     return this.slots.running;
   }
 
+  /** Whether what has this token may still be on its way to us. */
   isClaiming(token: string): boolean {
-    return this.claimsInFlight.has(token) || this.reservations.has(token);
+    return this.claimer.has(token) || this.reservations.has(token);
   }
 
   /** Keeps slots free for what this process is about to enqueue, one for each of these tasks, as far as there are any. Not while a
    *  claim is in flight: that has been promised all of them. */
   reserve(taskIds: number[]): Reservation | undefined {
-    const { workerId } = this;
-    if (workerId === undefined || !this.claims || this.lone !== undefined) return undefined;
-    if (this.claimsInFlight.size > 0 || this.unsettled >= MOST_UNSETTLED) return undefined;
-    const queues = this.slots.reserve(taskIds);
-    if (queues.length === 0) return undefined;
-    const token = randomUuid();
-    this.reservations.add(token);
-    let isKept = true;
-    const letGo = () => {
-      if (isKept) this.slots.unreserve(queues);
-      isKept = false;
-    };
-    const timer = this.clock.startTimer(RESERVED_MS, () => {
-      letGo();
-      if (this.starved) this.wake();
-    });
-    return {
-      workerId,
-      token,
-      queues,
-      end: (executions) =>
-        this.outside.runInAsyncScope(() => {
-          this.clock.stopTimer(timer);
-          this.reservations.delete(token);
-          letGo();
-          if (this.isStillOurs(workerId)) this.receive(executions);
-          this.tellFinished();
-        }),
-    };
+    const { workerId, isRenewed } = this.lease;
+    if (workerId === undefined || !isRenewed) return undefined;
+    if (this.claimer.isInFlight || this.isFull) return undefined;
+    return this.reservations.make(workerId, taskIds);
   }
 
   /** There may be something to claim. */
   wake(): void {
-    if (this.workerId === undefined) return;
-    this.wanted = true;
-    if (!this.claiming) void this.claimWhileWanted();
-  }
-
-  /** Blocked executions are offered to this worker: its next claim asks for them. */
-  takeOffers(): void {
-    this.offers = true;
-    this.wake();
+    this.claimer.wake();
   }
 
   /** Something can be claimed in so many ms. */
   wakeIn(ms: number): void {
-    if (this.workerId === undefined) return;
-    if (ms <= 0) return this.wake();
-    this.alarm.set(ms);
+    this.claimer.wakeIn(ms);
+  }
+
+  /** Blocked executions are offered to this worker: its next claim asks for them. */
+  takeOffers(): void {
+    this.claimer.takeOffers();
   }
 
   /** Whether the lease is renewed in time, by code that is not too old for the schema. While it is not, nothing new is claimed. */
   set mayClaim(may: boolean) {
-    if (this.claims === may) return;
-    this.claims = may;
+    if (this.lease.isRenewed === may) return;
+    this.lease.isRenewed = may;
     if (may) this.wake();
+  }
+
+  /** By the local clock: from then on nothing begins that waits for a slot. */
+  set mayBeginUntil(at: number) {
+    this.lease.mayBeginUntil = at;
   }
 
   /** Shortly before the lease ends, or once it is lost: no attempt may go on. */
   loseAll(reason?: Error): void {
-    for (const slots of this.slots.all)
-      for (const attempt of slots.takeBack()) void this.finish(attempt, { type: 'lost' });
+    this.dispatcher.lose();
     for (const attempt of this.attempts) attempt.lose(reason);
   }
 
@@ -204,83 +163,13 @@ export class Worker {
     await promise;
   }
 
-  private async claimWhileWanted(): Promise<void> {
-    this.claiming = true;
-    try {
-      while (this.wanted && this.workerId !== undefined) {
-        this.wanted = false;
-        // attempts that were settled together free their slots together: one claim for all of them
-        await new Promise<void>((resolve) => afterMacrotask(resolve));
-        if (this.workerId === undefined) return;
-        await this.claimOnce(this.workerId);
-      }
-    } finally {
-      this.claiming = false;
-      this.tellIdle();
-    }
+  /** The hard deadline has passed: what is not settled by now is recovered when the lease lapses. */
+  abandon(): void {
+    this.settler.abandon();
   }
 
-  private async claimOnce(workerId: number): Promise<void> {
-    // something that runs alone waits for the process to empty: nothing else may come in
-    if (this.lone !== undefined || !this.claims) return;
-    const requests = this.unsettled < MOST_UNSETTLED ? this.slots.wanted() : [];
-    this.starved = this.slots.areShort(requests, []);
-    if (requests.length === 0) return;
-    const token = randomUuid();
-    const { offers } = this;
-    this.offers = false;
-    this.claimsInFlight.add(token);
-    let reply: ClaimReply;
-    try {
-      reply = await this.executions.claim({
-        workerId,
-        token,
-        queues: requests,
-        alonePatienceMs: this.attempts.size === 0 ? 0 : ALONE_PATIENCE_MS,
-        offers,
-      });
-      this.backoffMs = 0;
-    } catch (error) {
-      return this.claimFailed(error);
-    } finally {
-      this.claimsInFlight.delete(token);
-    }
-    if (reply.refused) return; // the next heartbeat finds out why
-    if (!this.isStillOurs(workerId)) return;
-    this.slots.cameTo(requests, reply.cursors);
-    this.receive(reply.executions);
-    if (reply.overdue) await this.endOverdue();
-    this.planNext(reply, requests);
-  }
-
-  /** Whether what a reply brings may begin. The reply was a lease on its way, or this process stood still meanwhile: somebody else
-   *  may be running it by now. If it is still ours, the heartbeat finds it. */
-  private isStillOurs(workerId: number): boolean {
-    return this.claims && (this.workerId === undefined || this.workerId === workerId);
-  }
-
-  /** They stand before what can be claimed, so they are not left to the next heartbeat. */
-  private async endOverdue(): Promise<void> {
-    try {
-      await this.executions.endOverdue();
-      this.wake();
-    } catch (error) {
-      this.claimFailed(error);
-    }
-  }
-
-  private planNext({ executions, dueInMs }: ClaimReply, requests: SlotRequest[]): void {
-    if (this.slots.areShort(requests, executions)) this.starved = true;
-    if (dueInMs === undefined || this.lone !== undefined) return;
-    // nothing came although something is due: another worker has it in hand, or it must run alone and we are busy
-    if (executions.length === 0 && dueInMs <= 0) this.wakeIn(CONTENDED_PAUSE_MS);
-    else this.wakeIn(dueInMs);
-  }
-
-  private claimFailed(error: unknown): void {
-    this.backoffMs = Math.min(Math.max(this.backoffMs * 2, FIRST_BACKOFF_MS), LONGEST_BACKOFF_MS);
-    this.log.claimFailed(error, this.backoffMs);
-    this.wakeIn(jittered(this.clock, this.backoffMs));
+  private get isFull(): boolean {
+    return this.lone !== undefined || this.settler.unsettled >= MOST_UNSETTLED;
   }
 
   private receive(rows: ClaimRow[]): void {
@@ -288,149 +177,37 @@ export class Worker {
     const came = new Map<QueueSlots, Attempt[]>();
     for (const row of rows) {
       const slots = this.slots.of(row.taskId);
-      const { name: queue, tasks } = slots.queue;
-      const { name } = tasks.get(row.taskId)!;
-      const attempt = new Attempt(
-        { ...row, task: { id: row.taskId, name, queue } },
-        { owner: { executionId: row.id, taskName: name } },
-        now,
-      );
+      const attempt = new Attempt({ ...row, task: slots.reference(row.taskId) }, now);
       this.attempts.add(attempt);
       if (row.alone) this.lone = attempt;
       const others = came.get(slots);
       if (others === undefined) came.set(slots, [attempt]);
       else others.push(attempt);
     }
-    for (const [slots, attempts] of came) {
-      this.giveBack(slots.add(attempts));
-      // claimed when the stop was announced: it has not begun, and need not
-      if (this.workerId === undefined) this.giveBack(slots.takeBack());
-      this.fill(slots);
-    }
+    for (const [slots, attempts] of came) this.dispatcher.receive(slots, attempts, now);
   }
 
-  /** Begins what there are slots for. */
-  private fill(slots: QueueSlots): void {
-    while (!this.burstIsOver) {
-      const next = slots.begin();
-      if (next === undefined) break;
-      this.countBegun();
-      void this.finish(next, this.inSlot(next, slots));
-    }
-    if (slots.patienceMs !== undefined) this.aheadAlarm.set(slots.patienceMs);
-  }
-
-  private get burstIsOver(): boolean {
-    const { burst } = this;
-    return (
-      burst !== undefined && (burst.begun === BURST || this.clock.now() - burst.since >= BURST_MS)
-    );
-  }
-
-  private countBegun(): void {
-    if (this.burst !== undefined) return void (this.burst.begun += 1);
-    this.burst = { begun: 1, since: this.clock.now() };
-    afterMacrotask(() => {
-      this.burst = undefined;
-      this.fillAll();
-    });
-  }
-
-  /** Each queue is the first in its turn: the first may have a burst to itself. */
-  private fillAll(): void {
-    const queues = this.slots.all;
-    this.turn = (this.turn + 1) % queues.length;
-    for (let n = 0; n < queues.length; n += 1) this.fill(queues[(this.turn + n) % queues.length]!);
-  }
-
-  /** They have not begun: others may have them. */
-  private giveBack(attempts: Attempt[]): void {
-    for (const attempt of attempts) void this.finish(attempt, { type: 'unbegun' });
-  }
-
-  private giveBackTheImpatient(): void {
-    for (const slots of this.slots.all) {
-      const { patienceMs } = slots;
-      if (patienceMs === undefined) continue;
-      if (patienceMs > 0) {
-        this.aheadAlarm.set(patienceMs);
-      } else {
-        slots.slowDown();
-        this.giveBack(slots.takeBack());
-      }
-    }
-  }
-
-  /** Never rejects. */
-  private async finish(attempt: Attempt, outcome: Outcome | Promise<Outcome>): Promise<void> {
-    try {
-      await this.settle(attempt, await outcome);
-    } catch (error) {
-      this.log.settleFailed(attempt.execution, error);
-    } finally {
-      this.finished(attempt);
-    }
-  }
-
-  private async inSlot(attempt: Attempt, slots: QueueSlots): Promise<Outcome> {
-    const { alone, task } = attempt.execution;
-    let beganAt = this.clock.now();
-    try {
-      if (alone && !(await this.startAlone(attempt))) return { type: 'unbegun' };
-      beganAt = this.clock.now();
-      if (beganAt >= this.mayBeginUntil) return { type: 'lost' };
-      if (attempt.isOverdue(beganAt)) return { type: 'unbegun' }; // ended by whoever finds it so
-      return await this.runner.run(attempt, slots.queue.tasks.get(task.id)!);
-    } finally {
-      slots.end(this.clock.now() - beganAt);
-      this.fill(slots);
-      if (this.starved && slots.wanted > 0) this.wake();
-    }
-  }
-
-  /** Waits until nothing else runs in this process, then says that it starts: from here its process's loss is charged to it. */
   private async startAlone(attempt: Attempt): Promise<boolean> {
     while (this.reservations.size > 0 || [...this.attempts].some((other) => other !== attempt))
       await this.nextFinished();
-    if (attempt.interrupted !== undefined || this.workerId === undefined) return false;
+    if (attempt.interrupted !== undefined || this.lease.workerId === undefined) return false;
     const { id, token } = attempt.execution;
     return await this.executions.startAlone(id, token, () => attempt.interrupted === undefined);
-  }
-
-  private async settle(attempt: Attempt, outcome: Outcome): Promise<void> {
-    if (outcome.type === 'suspended') return;
-    if (outcome.type === 'lost' || attempt.interrupted === 'lost')
-      return this.log.lost(attempt.execution);
-    const { id, token } = attempt.execution;
-    const { mayForget: forget } = attempt;
-    this.unsettled += 1;
-    try {
-      const report = await this.completer.settle({ id, token, outcome, forget });
-      if (report === 'lost') this.log.lost(attempt.execution);
-      if (outcome.type === 'retry') this.wakeIn(outcome.delayMs);
-      if (outcome.type === 'blocked') this.log.blocked(attempt.execution, outcome.error.message);
-    } catch (error) {
-      // Postgres refuses this very content: the execution fails by itself, its neighbours in the batch are settled
-      if (!isItemFailure(error) || outcome.type === 'failed') throw error;
-      const failed: Outcome = { type: 'failed', error: serializeError(this.log.visible(error)) };
-      await this.completer.settle({ id, token, outcome: failed, forget });
-    } finally {
-      this.unsettled -= 1;
-    }
   }
 
   private finished(attempt: Attempt): void {
     this.attempts.delete(attempt);
     if (this.lone === attempt) {
       this.lone = undefined;
-      this.starved = true;
+      this.claimer.openAgain();
     }
     this.tellFinished();
   }
 
   private tellFinished(): void {
-    for (const resolve of this.finishedWaiters.splice(0)) resolve();
-    if (this.starved) this.wake();
+    if (this.finishedWaiters.length > 0)
+      for (const resolve of this.finishedWaiters.splice(0)) resolve();
+    this.claimer.roomAgain();
     this.tellIdle();
   }
 
@@ -439,7 +216,7 @@ export class Worker {
   }
 
   private get isIdle(): boolean {
-    return this.attempts.size === 0 && this.reservations.size === 0 && !this.claiming;
+    return this.attempts.size === 0 && this.reservations.size === 0 && !this.claimer.isClaiming;
   }
 
   private tellIdle(): void {

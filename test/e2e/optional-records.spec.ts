@@ -64,7 +64,7 @@ describe('what was recorded after an error that is forgotten', () => {
         const old = work.then(() => ctx.step('old', () => 'ran again'));
         const winner = await Promise.race([old, fresh]);
         await ctx.step(`after ${winner}`, () => undefined);
-        await ctx.sleep('pause', 1);
+        await ctx.sleep('pause', 300); // one that is over before it is stored suspends nothing
         return [winner, await old];
       }
     }

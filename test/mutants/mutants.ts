@@ -162,9 +162,9 @@ export const mutants: Mutant[] = [
   },
   {
     guard: 'local start: a reply that comes after the lease starts nothing',
-    file: 'lib/worker/worker.ts',
-    code: 'if (this.isStillOurs(workerId)) this.receive(executions);',
-    without: 'this.receive(executions);',
+    file: 'lib/worker/reservations.ts',
+    code: 'if (this.lease.covers(workerId)) this.ports.receive(executions);',
+    without: 'this.ports.receive(executions);',
     tests: ['test/e2e/local-start.spec.ts'],
   },
   {
@@ -184,8 +184,8 @@ export const mutants: Mutant[] = [
   {
     guard: 'local start: a stop waits for what is on its way',
     file: 'lib/worker/worker.ts',
-    code: ' && this.reservations.size === 0 &&',
-    without: ' &&',
+    code: 'this.reservations.size === 0 &&',
+    without: '',
     tests: ['test/e2e/local-start.spec.ts'],
   },
   {
@@ -205,14 +205,14 @@ export const mutants: Mutant[] = [
   {
     guard: 'queue-slots: what was lost is not claimed ahead',
     file: 'lib/worker/queue-slots.ts',
-    code: 'this.careful = lost.length > 0;',
+    code: 'this.careful = attempts.some(wasLost);',
     without: '',
     tests: ['test/unit/worker/queue-slots'],
   },
   {
     guard: 'worker: what waits ahead goes back when handlers are slow',
-    file: 'lib/worker/worker.ts',
-    code: 'if (slots.patienceMs !== undefined) this.aheadAlarm.set(slots.patienceMs);',
+    file: 'lib/worker/dispatcher.ts',
+    code: 'if (!this.aheadAlarm.isSet) this.watch(slots.patienceMs(now));',
     without: '',
     tests: ['test/e2e/claimed-ahead'],
   },
@@ -274,8 +274,8 @@ export const mutants: Mutant[] = [
   },
   {
     guard: 'self-fencing: a claim whose reply comes after the lease starts nothing',
-    file: 'lib/worker/worker.ts',
-    code: 'return this.claims && (this.workerId',
+    file: 'lib/worker/lease.ts',
+    code: 'return this.isRenewed && (this.workerId',
     without: 'return (this.workerId',
     tests: ['test/e2e/lease.spec.ts'],
   },
@@ -415,7 +415,7 @@ export const mutants: Mutant[] = [
   },
   {
     guard: 'task-runner: a suspension that Postgres refuses fails its attempt',
-    file: 'lib/worker/completer.ts',
+    file: 'lib/worker/record-writer.ts',
     code: "if (!isItemFailure(error)) return { type: 'lost' };",
     without: "if (error !== undefined) return { type: 'lost' };",
     tests: ['test/e2e/refused-suspension.spec.ts'],

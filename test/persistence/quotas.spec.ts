@@ -3,12 +3,17 @@ import { v7 as orderedUuid } from 'uuid';
 import { Enqueuer } from '../../lib/client/enqueuer.js';
 import { systemClock } from '../../lib/common/clock.js';
 import { MAX_VALUE_BYTES } from '../../lib/execution/codec.js';
+import { statusCode } from '../../lib/execution/execution-status.js';
+import type { SettledOutcome } from '../../lib/execution/outcome.js';
 import { MAX_ERROR_BYTES } from '../../lib/execution/serialized-error.js';
 import { MAX_SEQ } from '../../lib/execution/step-record.js';
 import { Notifier } from '../../lib/persistence/notifier.js';
 import type { TaskIds } from '../../lib/persistence/repositories/task.repository.js';
 import type { Fence } from '../../lib/persistence/repositories/worker.repository.js';
-import { Completer } from '../../lib/worker/completer.js';
+import { Attempt } from '../../lib/worker/attempt.js';
+import { RecordWriter } from '../../lib/worker/record-writer.js';
+import { Settler } from '../../lib/worker/settler.js';
+import { WorkerLog } from '../../lib/worker/worker-log.js';
 import { completed, openWait, record, Statements } from '../support/persistence.js';
 
 /** JSON of exactly so many bytes. */
@@ -30,13 +35,13 @@ describe('what Postgres refuses', () => {
   let db: Statements;
   let task: TaskIds;
   let worker: number;
-  let completer: Completer;
+  let writer: RecordWriter;
 
   beforeAll(async () => {
     db = await Statements.open();
     task = await db.task('t');
     worker = await db.worker();
-    completer = new Completer(
+    writer = new RecordWriter(
       db.executions,
       db.steps,
       systemClock,
@@ -90,7 +95,7 @@ describe('what Postgres refuses', () => {
       const save = jest.spyOn(db.steps, 'save');
       const failed = await failures(
         fences.map((fence, at) =>
-          completer.save({ ...fence, records: [record('a', at === BAD ? bad : {})] }),
+          writer.save({ ...fence, records: [record('a', at === BAD ? bad : {})] }),
         ),
       );
       expect(save.mock.calls[0]![0]).toHaveLength(COUNT); // they did go together
@@ -100,40 +105,83 @@ describe('what Postgres refuses', () => {
     },
   );
 
+  /** Settles all in one burst, until nothing of them is left in this process. */
+  async function settleAll(fences: Fence[], outcomes: SettledOutcome[]): Promise<void> {
+    let left = fences.length;
+    await new Promise<void>((resolve) => {
+      const settler = new Settler(db.executions, new WorkerLog(db.database), systemClock, {
+        finished: () => (left -= 1) === 0 && resolve(),
+        retryIn: () => undefined,
+      });
+      for (const [at, fence] of fences.entries()) settler.settle(attemptOf(fence), outcomes[at]!);
+    });
+  }
+
+  const attemptOf = (fence: Fence) =>
+    new Attempt(
+      {
+        ...fence,
+        task: { id: task.taskId, name: 't', queue: 'default' },
+        failures: 0,
+        losses: 0,
+        claims: 1,
+        alone: false,
+        priority: 0,
+        claimedAt: 0,
+        payload: 'null',
+        records: [],
+      },
+      0,
+    );
+
   it.each([
-    ['no JSON', { type: 'completed', result: NO_JSON }],
-    ['a result of more than 1 MB', { type: 'completed', result: TOO_LARGE }],
-    ['an error of more than 16 KB', { type: 'failed', error: errorOf(MAX_ERROR_BYTES + 1) }],
+    ['no JSON', { type: 'completed', result: NO_JSON }, '22P02'],
+    ['a result of more than 1 MB', { type: 'completed', result: TOO_LARGE }, '23514'],
     [
-      'the same, to be tried again',
+      'an error of more than 16 KB, to be tried again',
       { type: 'retry', error: errorOf(MAX_ERROR_BYTES + 1), delayMs: 1 },
+      '23514',
     ],
   ] as const)(
-    'of an outcome fails that one alone, its batch is settled: %s',
-    async (_, outcome) => {
+    'of an outcome is the failure of that one alone, its batch is settled: %s',
+    async (_, outcome, sqlState) => {
       const fences = await claimed();
       const settle = jest.spyOn(db.executions, 'settle');
-      const failed = await failures(
-        fences.map((fence, at) =>
-          completer.settle({
-            ...fence,
-            outcome: at === BAD ? outcome : completed(),
-            forget: false,
-          }),
-        ),
+      await settleAll(
+        fences,
+        fences.map((__, at) => (at === BAD ? outcome : completed())),
       );
       expect(settle.mock.calls[0]![0]).toHaveLength(COUNT);
-      expect([...failed.keys()]).toEqual([BAD]);
-      await expect(count('outcome')).resolves.toBe(COUNT - 1);
-      await expect(db.run(fences[BAD]!.id)).resolves.toMatchObject({ token: fences[BAD]!.token });
+      const failed = await db.test.query(
+        'select id, error from conductor.outcome where status = $1',
+        [statusCode.failed],
+      );
+      expect(failed).toEqual([
+        {
+          id: fences[BAD]!.id,
+          error: expect.objectContaining({ message: expect.stringContaining(sqlState) }),
+        },
+      ]);
+      await expect(count('outcome')).resolves.toBe(COUNT);
     },
   );
+
+  it('of a failure stays with that one alone, its batch is settled', async () => {
+    const fences = await claimed();
+    const outcome = { type: 'failed', error: errorOf(MAX_ERROR_BYTES + 1) } as const;
+    await settleAll(
+      fences,
+      fences.map((_, at) => (at === BAD ? outcome : completed())),
+    );
+    await expect(count('outcome')).resolves.toBe(COUNT - 1);
+    await expect(db.run(fences[BAD]!.id)).resolves.toMatchObject({ token: fences[BAD]!.token });
+  });
 
   it('of a suspension fails that one alone, its batch is parked', async () => {
     const fences = await claimed();
     const replies = await Promise.all(
       fences.map((fence, at) =>
-        completer.suspend({ ...fence, records: [openWait('w', at === BAD ? 1e300 : 60_000)] }),
+        writer.suspend({ ...fence, records: [openWait('w', at === BAD ? 1e300 : 60_000)] }),
       ),
     );
     const parked = replies.map(() => 'parked').with(BAD, 'refused');

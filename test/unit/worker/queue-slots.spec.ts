@@ -23,8 +23,7 @@ describe('the slots of a queue', () => {
         payload: 'null',
         records: [],
       },
-      { owner: { executionId: id, taskName: 'task' } },
-      0,
+      now,
     );
   const attempts = (count: number, prefix = '') =>
     Array.from({ length: count }, (_, index) => attempt(`${prefix}${index}`));
@@ -136,14 +135,14 @@ describe('the slots of a queue', () => {
 
   it('says how long what is ahead may still wait, and then takes it back and no longer believes that handlers are fast', () => {
     run(5, 1);
-    expect(slots.patienceMs).toBeUndefined();
+    expect(slots.patienceMs(now)).toBeUndefined();
     slots.add(attempts(12));
     for (let n = 0; n < 10; n += 1) slots.begin();
     now += 40;
-    expect(slots.patienceMs).toBe(AHEAD_PATIENCE_MS - 40);
+    expect(slots.patienceMs(now)).toBe(AHEAD_PATIENCE_MS - 40);
     slots.slowDown();
     expect(ids(slots.takeBack())).toEqual(expect.arrayContaining(['10', '11']));
-    expect(slots.patienceMs).toBeUndefined();
+    expect(slots.patienceMs(now)).toBeUndefined();
     slots.end(5);
     expect(slots.wanted).toBeLessThan(5);
   });

@@ -4,7 +4,6 @@ import { LeaseLostError } from '../errors/lease-lost.error.js';
 import type { WriteReport } from '../execution/outcome.js';
 import type {
   ExecutionRepository,
-  SettleItem,
   SuspendItem,
   SuspendReport,
 } from '../persistence/repositories/execution.repository.js';
@@ -13,15 +12,19 @@ import { BUSY_PAUSE_MS, isItemFailure } from '../persistence/statement.js';
 import type { SuspendReply } from './journal-ports.js';
 import type { RecordWrite } from '../execution/step-record.js';
 
-const BATCH = { limit: 1_000, weightLimit: 4 * 1024 * 1024, mayBeOneItem: isItemFailure };
+/** What one write takes at most: items, and bytes. */
+export const WRITE_BATCH = {
+  limit: 1_000,
+  weightLimit: 4 * 1024 * 1024,
+  mayBeOneItem: isItemFailure,
+};
 
 const weighRecords = ({ records }: { records: RecordWrite[] }) =>
   records.reduce((sum, { value }) => sum + (value?.length ?? 0), 0);
 
-/** Brings what attempts come to into the database, in groups: one write of each kind in flight, and what comes meanwhile
- *  goes with the next. Waits out what is transient for as long as the worker lives. */
-export class Completer {
-  private readonly settles: Batcher<SettleItem, WriteReport>;
+/** Brings what running handlers have come to into the database, in groups: one write of each kind in flight, and what comes
+ *  meanwhile goes with the next. Waits out what is transient for as long as the worker lives. */
+export class RecordWriter {
   private readonly saves: Batcher<RecordItem, WriteReport>;
   private readonly suspends: Batcher<SuspendItem, SuspendReport>;
   private abandoned = false;
@@ -34,25 +37,13 @@ export class Completer {
     private readonly visible: (error: unknown) => Error,
   ) {
     const goOn = () => !this.abandoned;
-    this.settles = new Batcher((items) => executions.settle(items, goOn), {
-      ...BATCH,
-      weigh: ({ outcome }) => (outcome.type === 'completed' ? outcome.result.length : 0),
-    });
     this.saves = new Batcher<RecordItem, WriteReport>((items) => steps.save(items, goOn), {
-      ...BATCH,
+      ...WRITE_BATCH,
       weigh: weighRecords,
     });
     this.suspends = new Batcher<SuspendItem, SuspendReport>(
       (items) => executions.suspend(items, goOn),
-      { ...BATCH, weigh: weighRecords },
-    );
-  }
-
-  /** @returns `lost` when another attempt is authorised. */
-  settle(item: SettleItem): Promise<WriteReport> {
-    return this.untilFree(
-      () => this.settles.add(item),
-      (report) => report === 'busy',
+      { ...WRITE_BATCH, weigh: weighRecords },
     );
   }
 
@@ -86,7 +77,7 @@ export class Completer {
   }
 
   async flush(): Promise<void> {
-    await Promise.all([this.settles.idle(), this.saves.idle(), this.suspends.idle()]);
+    await Promise.all([this.saves.idle(), this.suspends.idle()]);
   }
 
   /** The hard deadline has passed: stop trying. What was not written is recovered when the lease lapses. */

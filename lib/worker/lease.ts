@@ -1,0 +1,15 @@
+/** What this process may do as a worker, by what it knows of its lease. */
+export class Lease {
+  /** Undefined: it claims nothing yet, or nothing any more. */
+  workerId?: number;
+  /** Whether it is renewed in time, by code that is not too old for the schema. While it is not, nothing new is claimed. */
+  isRenewed = true;
+  /** By the local clock. When the process stood still, what it had claimed ahead would begin before the timer that gives the lease up. */
+  mayBeginUntil = Infinity;
+
+  /** Whether what a reply brings may begin. The reply was a lease on its way, or this process stood still meanwhile: somebody else
+   *  may be running it by now. If it is still ours, the heartbeat finds it. */
+  covers(workerId: number): boolean {
+    return this.isRenewed && (this.workerId === undefined || this.workerId === workerId);
+  }
+}
