@@ -15,8 +15,9 @@ import type { ResolvedOptions } from './interfaces/module-options.js';
 import { Orchestrator } from './orchestrator/orchestrator.js';
 import { Database } from './persistence/database.js';
 import { Notifier } from './persistence/notifier.js';
+import { BlockedRepository } from './persistence/repositories/blocked.repository.js';
 import { ExecutionReader } from './persistence/repositories/execution.reader.js';
-import { ExecutionRepository } from './persistence/repositories/execution.repository.js';
+import { NewExecutionRepository } from './persistence/repositories/new-execution.repository.js';
 import { TaskRepository } from './persistence/repositories/task.repository.js';
 import { WorkerRepository } from './persistence/repositories/worker.repository.js';
 
@@ -38,9 +39,14 @@ const providers: Provider[] = [
     useFactory: (database: Database, clock: Clock) => new Notifier(database, clock),
   },
   {
-    provide: ExecutionRepository,
+    provide: NewExecutionRepository,
     inject: [Database],
-    useFactory: (database: Database) => new ExecutionRepository(database),
+    useFactory: (database: Database) => new NewExecutionRepository(database),
+  },
+  {
+    provide: BlockedRepository,
+    inject: [Database],
+    useFactory: (database: Database) => new BlockedRepository(database),
   },
   {
     provide: ExecutionReader,
@@ -60,19 +66,19 @@ const providers: Provider[] = [
   },
   {
     provide: Enqueuer,
-    inject: [Database, ExecutionRepository, TaskRepository, Notifier],
+    inject: [Database, NewExecutionRepository, TaskRepository, Notifier],
     useFactory: (
       database: Database,
-      executions: ExecutionRepository,
+      executions: NewExecutionRepository,
       tasks: TaskRepository,
       notifier: Notifier,
     ) => new Enqueuer(database, executions, tasks, notifier),
   },
   {
     provide: Resumer,
-    inject: [Database, ExecutionRepository, Notifier],
-    useFactory: (database: Database, executions: ExecutionRepository, notifier: Notifier) =>
-      new Resumer(database, executions, notifier),
+    inject: [Database, BlockedRepository, Notifier],
+    useFactory: (database: Database, blocked: BlockedRepository, notifier: Notifier) =>
+      new Resumer(database, blocked, notifier),
   },
   {
     provide: ResultWaiter,

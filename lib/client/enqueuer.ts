@@ -3,13 +3,12 @@ import { ExecutionIdConflictError } from '../errors/execution-id-conflict.error.
 import { channelOf } from '../persistence/channel.js';
 import type { Database } from '../persistence/database.js';
 import type { Notifier } from '../persistence/notifier.js';
+import type { ClaimRow, Reservation } from '../persistence/repositories/execution.repository.js';
 import type {
-  ClaimRow,
   EnqueueReport,
-  ExecutionRepository,
   NewExecution,
-  Reservation,
-} from '../persistence/repositories/execution.repository.js';
+  NewExecutionRepository,
+} from '../persistence/repositories/new-execution.repository.js';
 import type { TaskName, TaskRepository } from '../persistence/repositories/task.repository.js';
 import { isItemFailure } from '../persistence/statement.js';
 
@@ -39,7 +38,7 @@ export class Enqueuer {
 
   constructor(
     private readonly database: Database,
-    private readonly executions: ExecutionRepository,
+    private readonly executions: NewExecutionRepository,
     private readonly tasks: TaskRepository,
     private readonly notifier: Notifier,
   ) {

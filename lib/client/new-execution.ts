@@ -11,7 +11,7 @@ import { InvalidInvokeError } from '../errors/invalid-invoke.error.js';
 import { PayloadInvalidError } from '../errors/payload-invalid.error.js';
 import { decode, encode } from '../execution/codec.js';
 import type { InvokeOptions } from '../interfaces/invoke-options.js';
-import type { NewExecution } from '../persistence/repositories/execution.repository.js';
+import type { NewExecution } from '../persistence/repositories/new-execution.repository.js';
 
 /** What a caller asked for, checked and ready to be written. Nothing has been written when this throws.
  *  @throws PayloadInvalidError, SerializationError, InvalidInvokeError */

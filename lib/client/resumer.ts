@@ -1,7 +1,7 @@
 import { channelOf } from '../persistence/channel.js';
 import type { Database } from '../persistence/database.js';
 import type { Notifier } from '../persistence/notifier.js';
-import type { ExecutionRepository } from '../persistence/repositories/execution.repository.js';
+import type { BlockedRepository } from '../persistence/repositories/blocked.repository.js';
 import { ENQUEUE_PATIENCE_MS } from './enqueuer.js';
 
 /** Rows of one statement, so that each stays short. */
@@ -18,7 +18,7 @@ export class Resumer {
   /** @internal */
   constructor(
     private readonly database: Database,
-    private readonly executions: ExecutionRepository,
+    private readonly blocked: BlockedRepository,
     private readonly notifier: Notifier,
   ) {}
 
@@ -27,7 +27,7 @@ export class Resumer {
     let count = 0;
     try {
       for (;;) {
-        const resumed = await this.executions.resume(which, LIMIT, ENQUEUE_PATIENCE_MS);
+        const resumed = await this.blocked.resume(which, LIMIT, ENQUEUE_PATIENCE_MS);
         count += resumed.length;
         this.notifier.tell(resumed.map(({ queueId }) => channelOf(this.database.schema, queueId)));
         if (resumed.length < LIMIT) return count;

@@ -25,7 +25,7 @@ import { channelOf } from '../persistence/channel.js';
 import { Database } from '../persistence/database.js';
 import { NotificationListener } from '../persistence/notification.listener.js';
 import { Notifier } from '../persistence/notifier.js';
-import { ExecutionRepository } from '../persistence/repositories/execution.repository.js';
+import { BlockedRepository } from '../persistence/repositories/blocked.repository.js';
 import { TaskRepository } from '../persistence/repositories/task.repository.js';
 import { WorkerRepository } from '../persistence/repositories/worker.repository.js';
 import type { StepTransactions } from '../persistence/step-transactions.js';
@@ -95,7 +95,7 @@ export class Orchestrator
     private readonly registry: TaskRegistry,
     private readonly database: Database,
     private readonly tasks: TaskRepository,
-    private readonly executions: ExecutionRepository,
+    private readonly blocked: BlockedRepository,
     private readonly workers: WorkerRepository,
     private readonly notifier: Notifier,
     private readonly enqueuer: Enqueuer,
@@ -264,7 +264,7 @@ export class Orchestrator
       this.registry.all(),
       this.options,
       this.tasks,
-      this.executions,
+      this.blocked,
       REGISTER_PATIENCE_MS,
     );
     const crew = new Crew(

@@ -3,7 +3,7 @@ import { parseDuration } from '../common/duration.js';
 import type { TaskDefinition } from '../discovery/task-definition.js';
 import { retentionPolicy } from '../execution/retention-policy.js';
 import type { ResolvedOptions } from '../interfaces/module-options.js';
-import type { ExecutionRepository } from '../persistence/repositories/execution.repository.js';
+import type { BlockedRepository } from '../persistence/repositories/blocked.repository.js';
 import type {
   TaskRepository,
   StoredSettings,
@@ -16,7 +16,7 @@ export async function registerTasks(
   all: TaskDefinition[],
   { queues, defaults }: Pick<ResolvedOptions, 'queues' | 'defaults'>,
   tasks: TaskRepository,
-  executions: ExecutionRepository,
+  blocked: BlockedRepository,
   patienceMs: number,
 ): Promise<ServedQueue[]> {
   const served = all.filter(({ queue }) => queue in queues);
@@ -25,7 +25,7 @@ export async function registerTasks(
     served.map((task, index) => settingsOf(task, ids[index]!.taskId, defaults)),
     patienceMs,
   );
-  await executions.offerBlocked(
+  await blocked.offer(
     ids.map(({ taskId }) => taskId),
     patienceMs,
   );

@@ -79,7 +79,7 @@ describe('the cost of finding work', () => {
   const claimCost = (tasks: TaskIds[], slots = SLOTS): Promise<number> =>
     leastBlocks(async () => {
       const ids = Array.from({ length: DUE }, () => orderedUuid());
-      await db.executions.enqueue(
+      await db.newExecutions.enqueue(
         ids.map((id) => ({ id, taskId: tasks[0]!.taskId, payload: '1' })),
         [],
         0,

@@ -280,7 +280,7 @@ describe('a claim', () => {
     const item = { id, taskId: task.taskId, payload: '1' };
     const other = await db.task(randomUuid());
     const enqueue = async (items: (typeof item)[]) =>
-      (await db.executions.enqueue(items, [], 5_000)).reports;
+      (await db.newExecutions.enqueue(items, [], 5_000)).reports;
     await expect(enqueue([item, item])).resolves.toEqual(['created', 'existing']);
     await expect(enqueue([{ ...item, taskId: other.taskId }])).resolves.toEqual(['otherTask']);
     await expect(enqueue([{ ...item, id: randomUuid(), taskId: 999_999 }])).resolves.toEqual([

@@ -1,10 +1,8 @@
 import pg from 'pg';
 import { v4 as randomUuid, v7 as orderedUuid } from 'uuid';
 import { statusCode } from '../../lib/execution/execution-status.js';
-import type {
-  Claimant,
-  NewExecution,
-} from '../../lib/persistence/repositories/execution.repository.js';
+import type { Claimant } from '../../lib/persistence/repositories/execution.repository.js';
+import type { NewExecution } from '../../lib/persistence/repositories/new-execution.repository.js';
 import type { TaskIds } from '../../lib/persistence/repositories/task.repository.js';
 import { enqueue as enqueueFunction } from '../../lib/persistence/sql/enqueue.js';
 import { inForeignTransaction } from '../support/foreign-session.js';
@@ -54,7 +52,7 @@ describe('an enqueue with slots of a worker', () => {
   });
 
   const enqueue = (items: NewExecution[], claimant = room(), channels: string[] = []) =>
-    db.executions.enqueue(items, channels, 0, claimant);
+    db.newExecutions.enqueue(items, channels, 0, claimant);
 
   const startedOf = async (items: NewExecution[], claimant = room()) =>
     (await enqueue(items, claimant)).executions.map(({ id }) => id);

@@ -1,6 +1,6 @@
 import pg from 'pg';
 import { v7 as orderedUuid } from 'uuid';
-import type { NewExecution } from '../../lib/persistence/repositories/execution.repository.js';
+import type { NewExecution } from '../../lib/persistence/repositories/new-execution.repository.js';
 import type { TaskIds } from '../../lib/persistence/repositories/task.repository.js';
 import { StatementFailure } from '../../lib/persistence/statement.js';
 import { inForeignTransaction, somebodyWaits } from '../support/foreign-session.js';
@@ -34,7 +34,7 @@ describe('enqueue', () => {
 
   /** Without a second try, which would hide a deadlock. */
   const enqueue = async (items: NewExecution[], channels: string[] = []) =>
-    (await db.executions.enqueue(items, channels, 0)).reports;
+    (await db.newExecutions.enqueue(items, channels, 0)).reports;
 
   const callText = `select * from conductor.enqueue($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, null, null, null, null, null, null)`;
   const callOf = ({ id, taskId, payload }: NewExecution, channels: string[] = []) => [

@@ -55,7 +55,7 @@ describe('a blocked execution', () => {
 
   it('S9 is offered at once to a worker that boots', async () => {
     const id = await block(workers[0]);
-    await db.executions.offerBlocked([task.taskId], PATIENCE_MS);
+    await db.blocked.offer([task.taskId], PATIENCE_MS);
     await expect(offered(workers[0])).resolves.toBe(false);
     const booted = await db.worker();
     await expect(offered(booted)).resolves.toBe(true);
@@ -78,10 +78,10 @@ describe('a blocked execution', () => {
     await db.clock.advance(10);
     const [later] = await db.enqueue(task);
     const before = await db.run(id);
-    await expect(db.executions.resume({ task: 'another' }, 10, PATIENCE_MS)).resolves.toEqual([]);
-    await expect(
-      db.executions.resume({ ids: [id, later!] }, 10, PATIENCE_MS),
-    ).resolves.toMatchObject([{ id, queueId: task.queueId }]);
+    await expect(db.blocked.resume({ task: 'another' }, 10, PATIENCE_MS)).resolves.toEqual([]);
+    await expect(db.blocked.resume({ ids: [id, later!] }, 10, PATIENCE_MS)).resolves.toMatchObject([
+      { id, queueId: task.queueId },
+    ]);
     await expect(db.run(id)).resolves.toMatchObject({
       status: 0,
       run_at: before!['run_at'],

@@ -209,7 +209,7 @@ describe('prune', () => {
     const [done, bad] = [await one(task), await one(task, failed)];
     const again = async () => {
       const item = { id: done, taskId: task.taskId, payload: '"again"' };
-      return (await db.executions.enqueue([item], [], 0)).reports;
+      return (await db.newExecutions.enqueue([item], [], 0)).reports;
     };
     await expect(db.retention.prune()).resolves.toMatchObject({ stripped: 0, brief: true }); // whoever waits shall have it
     await db.clock.advance(5 * second);
@@ -275,7 +275,7 @@ describe('prune', () => {
       cancelled,
     ]);
     const late = randomUUID();
-    await db.executions.enqueue(
+    await db.newExecutions.enqueue(
       [{ id: late, taskId: task.taskId, payload: '1', expireAfterMs: 1 }],
       [],
       0,

@@ -197,11 +197,11 @@ describe('what Postgres refuses', () => {
     async (_, payload, sqlState) => {
       const enqueuer = new Enqueuer(
         db.database,
-        db.executions,
+        db.newExecutions,
         db.tasks,
         new Notifier(db.database, systemClock),
       );
-      const enqueue = jest.spyOn(db.executions, 'enqueue');
+      const enqueue = jest.spyOn(db.newExecutions, 'enqueue');
       const failed = await failures(
         Array.from({ length: COUNT }, (__, at) =>
           enqueuer.one({
@@ -219,7 +219,7 @@ describe('what Postgres refuses', () => {
   );
 
   it('is not what just fits: 1 MB of a payload, a step’s result and a result, 16 KB of an error, a 10,000th record', async () => {
-    await db.executions.enqueue(
+    await db.newExecutions.enqueue(
       [{ id: orderedUuid(), taskId: task.taskId, payload: LARGEST }],
       [],
       0,

@@ -60,7 +60,7 @@ describe('the statements follow the table of transitions', () => {
     suspend: (of) => db.suspend(of, [openWait('later', 60_000)]),
     release: (of) => db.settle([of], { type: 'released' }),
     diverge: (of) => db.settle([of], { type: 'blocked', error: failure }),
-    resume: ({ id }) => db.executions.resume({ ids: [id] }, 10, PATIENCE_MS),
+    resume: ({ id }) => db.blocked.resume({ ids: [id] }, 10, PATIENCE_MS),
     offer: async ({ task }) => {
       const other = await db.worker(LEASE_MS);
       await db.clock.advance(1_000);

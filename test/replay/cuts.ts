@@ -3,6 +3,7 @@ import {
   ExecutionRepository,
   type ClaimRow,
 } from '../../lib/persistence/repositories/execution.repository.js';
+import { NewExecutionRepository } from '../../lib/persistence/repositories/new-execution.repository.js';
 import { StepRepository } from '../../lib/persistence/repositories/step.repository.js';
 import type { RecordWrite } from '../../lib/execution/step-record.js';
 import { seededRandom } from '../support/random.js';
@@ -61,10 +62,12 @@ export class Cuts {
   /** From now on, until what it returns is called. */
   install(): () => void {
     const steps = StepRepository.prototype;
+    const newExecutions = NewExecutionRepository.prototype;
     const executions = ExecutionRepository.prototype;
     // oxlint-disable typescript/unbound-method -- each is called with the repository it was called on
     const { save } = steps;
-    const { enqueue, claim, suspend, settle } = executions;
+    const { enqueue } = newExecutions;
+    const { claim, suspend, settle } = executions;
     // oxlint-enable typescript/unbound-method
     const write: typeof this.write = (...args) => this.write(...args);
     const tell: typeof this.tell = (items) => this.tell(items);
@@ -95,14 +98,15 @@ export class Cuts {
       return reply;
     };
     // some start with the reply to their invoke
-    executions.enqueue = async function (...args) {
+    newExecutions.enqueue = async function (...args) {
       const reply = await enqueue.call(this, ...args);
       remember(reply.executions);
       return reply;
     };
     return () => {
       Object.assign(steps, { save });
-      Object.assign(executions, { enqueue, claim, suspend, settle });
+      Object.assign(newExecutions, { enqueue });
+      Object.assign(executions, { claim, suspend, settle });
     };
   }
 

@@ -3,10 +3,12 @@ import { systemClock } from '../../lib/common/clock.js';
 import type { RetentionPolicy } from '../../lib/execution/retention-policy.js';
 import type { RecordWrite } from '../../lib/execution/step-record.js';
 import { Database } from '../../lib/persistence/database.js';
+import { BlockedRepository } from '../../lib/persistence/repositories/blocked.repository.js';
 import {
   ExecutionRepository,
   type ClaimReply,
 } from '../../lib/persistence/repositories/execution.repository.js';
+import { NewExecutionRepository } from '../../lib/persistence/repositories/new-execution.repository.js';
 import { RetentionRepository } from '../../lib/persistence/repositories/retention.repository.js';
 import { StepRepository } from '../../lib/persistence/repositories/step.repository.js';
 import {
@@ -31,7 +33,9 @@ export class Statements {
     readonly clock: ReturnType<typeof movableClock>,
   ) {}
 
+  readonly newExecutions = new NewExecutionRepository(this.database);
   readonly executions = new ExecutionRepository(this.database);
+  readonly blocked = new BlockedRepository(this.database);
   readonly steps = new StepRepository(this.database);
   readonly workers = new WorkerRepository(this.database);
   readonly tasks = new TaskRepository(this.database);
@@ -98,7 +102,7 @@ export class Statements {
       payload: String(i),
       ...options,
     }));
-    await this.executions.enqueue(items, [], PATIENCE_MS);
+    await this.newExecutions.enqueue(items, [], PATIENCE_MS);
     return items.map(({ id }) => id);
   }
 

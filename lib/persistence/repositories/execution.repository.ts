@@ -7,32 +7,13 @@ import {
 } from '../../execution/outcome.js';
 import type { RecordWrite } from '../../execution/step-record.js';
 import type { Database } from '../database.js';
-import { offerBlocked, resume } from '../sql/blocked.js';
 import { claim, claimRow, startAlone } from '../sql/claim.js';
-import { enqueue, enqueueCode } from '../sql/enqueue.js';
 import { endOverdue } from '../sql/overdue.js';
 import { settle } from '../sql/settle.js';
 import { suspend, suspendCode } from '../sql/suspend.js';
 import { parseMemo } from './memo.js';
 import { recordColumns } from './record-columns.js';
 import type { Fence } from './worker.repository.js';
-
-export interface NewExecution {
-  id: string;
-  taskId: number;
-  priority?: number;
-  runAt?: Date;
-  delayMs?: number;
-  /** Both from the time at which it may start. */
-  expireAfterMs?: number;
-  deadlineMs?: number;
-  deadline?: Date;
-  /** JSON text. */
-  payload: string;
-}
-
-/** `otherTask`: the id belongs to another task. `unknownTask`: the task's row is gone, its id has to be asked for again. */
-export type EnqueueReport = 'created' | 'existing' | 'otherTask' | 'unknownTask';
 
 /** Who claims, and how many of which. */
 export interface Claimant {
@@ -46,13 +27,6 @@ export interface Claimant {
 export interface Reservation extends Claimant {
   /** Has to be called once, with what was claimed: it begins, and the other slots are free again. */
   end(executions: ClaimRow[]): void;
-}
-
-export interface EnqueueReply {
-  /** For each item. */
-  reports: EnqueueReport[];
-  /** Claimed already, in the order in which they are to start. */
-  executions: ClaimRow[];
 }
 
 export interface ClaimRequest extends Claimant {
@@ -97,15 +71,6 @@ export interface SuspendItem {
 export type SuspendReport =
   { type: 'parked' } | { type: 'lost' } | { type: 'busy' } | { type: 'decided'; names: string[] };
 
-interface EnqueuedRow {
-  ordinal: number;
-  code: number;
-  id: string;
-  priority: number;
-  claimed_at: number;
-  deadline_in_ms: number | null;
-}
-
 interface ClaimedRow {
   kind: number;
   id: string;
@@ -125,12 +90,6 @@ interface ClaimedRow {
   due_in_ms: number | null;
 }
 
-const enqueueReports: Record<number, EnqueueReport> = {
-  [enqueueCode.existing]: 'existing',
-  [enqueueCode.otherTask]: 'otherTask',
-  [enqueueCode.unknownTask]: 'unknownTask',
-};
-
 export const writeReports: Record<number, WriteReport> = {
   [reportCode.lost]: 'lost',
   [reportCode.duplicate]: 'duplicate',
@@ -140,51 +99,9 @@ export const writeReports: Record<number, WriteReport> = {
 /** Rows of one statement that ends what is overdue, so that it stays short. */
 const OVERDUE_LIMIT = 500;
 
-/** What changes executions, in sets of plain values. */
+/** What becomes of accepted executions: claims, and what attempts come to. In sets of plain values. */
 export class ExecutionRepository {
   constructor(private readonly database: Database) {}
-
-  /** Accepts executions, and wakes the listeners of these channels when they are committed, unless all of them start at once. */
-  async enqueue(
-    items: NewExecution[],
-    channels: string[],
-    patienceMs: number,
-    claimant?: Claimant,
-  ): Promise<EnqueueReply> {
-    const { statement, schema } = this.database;
-    const tasks = [...new Set(items.map((item) => item.taskId))];
-    const served = claimant && tasksOf(claimant);
-    const rows = await statement.persist<EnqueuedRow>(
-      enqueue.call(schema),
-      [
-        items.map((item) => item.id),
-        tasks,
-        tasks.length === 1 ? null : items.map((item) => tasks.indexOf(item.taskId) + 1),
-        given(items, (item) => item.priority),
-        given(items, (item) => item.runAt),
-        given(items, (item) => item.delayMs),
-        given(items, (item) => item.expireAfterMs),
-        given(items, (item) => item.deadlineMs),
-        given(items, (item) => item.deadline),
-        items.map((item) => item.payload),
-        channels,
-        claimant?.workerId,
-        claimant?.token,
-        served?.map((task) => task.taskId),
-        served?.map((task) => task.queueId),
-        claimant?.queues.map((queue) => queue.queueId),
-        claimant?.queues.map((queue) => queue.slots),
-      ],
-      this.database.patience(patienceMs),
-    );
-    const reports = items.map((): EnqueueReport => 'created');
-    const started: EnqueuedRow[] = [];
-    for (const row of rows) {
-      if (row.code === enqueueCode.started) started.push(row);
-      else reports[row.ordinal - 1] = enqueueReports[row.code]!;
-    }
-    return { reports, executions: begunRows(started, items, claimant) };
-  }
 
   /** Sent once: a claim that is sent again would claim twice. Whatever a lost reply claimed is found by the heartbeat. */
   async claim(request: ClaimRequest): Promise<ClaimReply> {
@@ -247,29 +164,6 @@ export class ExecutionRepository {
     return row!.end_overdue === OVERDUE_LIMIT;
   }
 
-  /** Offers what is blocked of these tasks at once, for a worker that boots. */
-  async offerBlocked(taskIds: number[], patienceMs: number): Promise<void> {
-    await this.database.statement.persist(
-      offerBlocked.call(this.database.schema),
-      [taskIds],
-      this.database.patience(patienceMs),
-    );
-  }
-
-  /** Makes blocked executions pending again. @returns their ids and queues */
-  async resume(
-    which: { ids?: string[]; queue?: string; task?: string },
-    limit: number,
-    patienceMs: number,
-  ): Promise<{ id: string; queueId: number }[]> {
-    const rows = await this.database.statement.persist<{ id: string; queue_id: number }>(
-      resume.call(this.database.schema),
-      [which.ids ?? null, which.queue ?? null, which.task ?? null, limit],
-      this.database.patience(patienceMs),
-    );
-    return rows.map(({ id, queue_id }) => ({ id, queueId: queue_id }));
-  }
-
   async settle(items: SettleItem[], goOn: () => boolean): Promise<WriteReport[]> {
     const rows = await this.database.statement.persist<{ ordinal: number; report: number }>(
       settle.call(this.database.schema),
@@ -310,45 +204,9 @@ export class ExecutionRepository {
   }
 }
 
-function tasksOf({ queues }: Claimant): { taskId: number; queueId: number }[] {
+/** In the columns of a statement: each task, with its queue. */
+export function tasksOf({ queues }: Claimant): { taskId: number; queueId: number }[] {
   return queues.flatMap(({ queueId, taskIds }) => taskIds.map((taskId) => ({ taskId, queueId })));
-}
-
-function begunRows(
-  rows: EnqueuedRow[],
-  items: NewExecution[],
-  claimant: Claimant | undefined,
-): ClaimRow[] {
-  if (rows.length === 0) return [];
-  // the first of several with one id is the one that was stored
-  const byId = new Map(items.toReversed().map((item) => [item.id, item]));
-  return rows.map((row) => {
-    const { taskId, payload } = byId.get(row.id)!;
-    return {
-      id: row.id,
-      token: claimant!.token,
-      taskId,
-      failures: 0,
-      losses: 0,
-      claims: 1,
-      alone: false,
-      priority: row.priority,
-      claimedAt: row.claimed_at,
-      deadlineInMs: row.deadline_in_ms ?? undefined,
-      payload,
-      records: [],
-    };
-  });
-}
-
-/** One for each item; null where none has it: an array of nulls would be read element by element. */
-function given<T>(
-  items: NewExecution[],
-  of: (item: NewExecution) => T | undefined,
-): (T | null)[] | null {
-  return items.every((item) => of(item) === undefined)
-    ? null
-    : items.map((item) => of(item) ?? null);
 }
 
 function settledValue(outcome: SettledOutcome): string | null {
