@@ -1,6 +1,11 @@
 import type { EntityManager } from 'typeorm';
 import type { Deferred } from '../common/deferred.js';
-import type { RecordKind, RecordStatus, RecordWrite } from '../execution/step-record.js';
+import type {
+  RecordKind,
+  RecordStatus,
+  RecordWrite,
+  StepRecord,
+} from '../execution/step-record.js';
 import type { StepOptions } from '../interfaces/step-options.js';
 
 /** A call of the handler that waits for its outcome. */
@@ -24,6 +29,14 @@ export interface Ask {
   saved?: boolean;
   answered?: boolean;
   reply?: Deferred<unknown>;
+}
+
+/** A wait, or a step between two tries, that was stored but has not been seen: it goes on where it was.
+ *  @param claimedAt by the local monotonic clock */
+export function takeUp(ask: Ask, record: StepRecord, claimedAt: number): void {
+  ask.due = claimedAt + (record.dueInMs ?? 0);
+  ask.tries = record.tries;
+  ask.saved = true;
 }
 
 /** A record of it. */

@@ -5,14 +5,13 @@ import type { RecordWrite, StepRecord } from '../execution/step-record.js';
 import type { StepTransaction } from '../persistence/step-transaction.js';
 import { recordOf, type Ask } from './ask.js';
 import type { Asks } from './asks.js';
+import type { JournalPorts } from './journal-ports.js';
 import { Outbox, type OutboxEntry } from './outbox.js';
 
-/** What becomes of outcomes that are to be stored. */
+/** Whom outcomes on their way tell what becomes of them. */
 export interface OutcomePorts {
-  /** Rejects with LeaseLostError, or with what the database refused the content for. */
-  save(records: RecordWrite[]): Promise<void>;
   /** Whether to go on looking for a COMMIT without an answer. */
-  goOn(): boolean;
+  goesOn(): boolean;
   lost(): void;
   /** What a transactional body wrote could not be committed. */
   uncommitted(ask: Ask, error: unknown): void;
@@ -27,6 +26,7 @@ export class Outcomes {
 
   constructor(
     private readonly asks: Asks,
+    world: Pick<JournalPorts, 'save'>,
     private readonly ports: OutcomePorts,
     nextSeq: number,
     /** What to store with the first write. */
@@ -35,7 +35,7 @@ export class Outcomes {
     this.outbox = new Outbox(
       nextSeq,
       unsaved,
-      (records) => ports.save(records),
+      (records) => world.save(records),
       (error, entries) => this.writeFailed(error, entries),
       () => ports.changed(),
     );
@@ -58,7 +58,7 @@ export class Outcomes {
     this.outbox.push({
       record: recordOf(ask, 'completed', value),
       durable: true,
-      commit: transaction && ((records) => transaction.commit(records, () => this.ports.goOn())),
+      commit: transaction && ((records) => transaction.commit(records, () => this.ports.goesOn())),
       dropped: transaction && (() => void transaction.rollback()),
       // decoded also on the first run: what a handler compares must be the same on a replay
       deliver: () => this.ready.push(() => this.asks.resolve(ask, decode(value))),

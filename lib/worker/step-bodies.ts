@@ -3,6 +3,7 @@ import { parseDuration } from '../common/duration.js';
 import { isThenable } from '../common/thenable.js';
 import { NoTransactionsError } from '../errors/no-transactions.error.js';
 import { StepTimeoutError } from '../errors/step-timeout.error.js';
+import type { ClaimedExecution } from '../execution/claimed-execution.js';
 import { encode } from '../execution/codec.js';
 import {
   currentExecution,
@@ -15,6 +16,9 @@ import { deserializeError, serializeError } from '../execution/serialized-error.
 import { FIRST_PAUSE_MS, LONGEST_PAUSE_MS } from '../persistence/statement.js';
 import { transactionLost, type StepTransaction } from '../persistence/step-transaction.js';
 import type { Ask } from './ask.js';
+import type { JournalPorts } from './journal-ports.js';
+import type { OutcomePorts, Outcomes } from './outcomes.js';
+import type { Waits } from './waits.js';
 
 /** A step's wait between two tries is held in the process up to this long; a longer one frees the worker. */
 const HELD_RETRY_MS = 1_000;
@@ -28,26 +32,14 @@ const thrown = new WeakMap<object, unknown>();
 /** By identity: `instanceof` throws for a revoked Proxy. */
 const timeouts = new WeakSet<object>();
 
-/** What becomes of a body. */
-export interface BodyPorts {
-  /** @param value JSON text
-   *  @param transaction what its body has written, to be committed with the record */
-  succeeded(ask: Ask, value: string, transaction?: StepTransaction): void;
-  /** @param stored JSON text
-   *  @param seen the error as the handler gets it, the same on the first run as on a replay */
-  failed(ask: Ask, stored: string, seen: Error): void;
-  /** It is tried again when `ask.due` has come. */
-  later(ask: Ask): void;
-  /** For one try of a transactional step. */
-  transaction(): StepTransaction | undefined;
-  /** Whether a body that fails now obeys the end of its process. */
-  interrupted(): boolean;
-  /** One failed, or may be started. */
-  changed(): void;
+/** The error as a body threw it, for the form of it that the handler saw. */
+export function originalError(error: unknown): unknown {
+  return typeof error === 'object' && error !== null ? (thrown.get(error) ?? error) : error;
 }
 
 /** Runs the bodies of steps, and tries them again as their own policies say. */
 export class StepBodies {
+  private readonly owner: ExecutionOwner;
   private waiting: Ask[] = [];
   private running = 0;
   private closed = false;
@@ -58,10 +50,18 @@ export class StepBodies {
   anyFailed = false;
 
   constructor(
+    { id, task }: ClaimedExecution,
+    private readonly ports: Pick<JournalPorts, 'transaction' | 'interrupted'>,
+    /** Where a body's result or error goes. */
+    private readonly outcomes: Outcomes,
+    /** Where one waits that is tried again later than this process should hold it. */
+    private readonly waits: Waits,
+    /** To be told when a body has failed, or may be started. */
+    private readonly replay: Pick<OutcomePorts, 'changed'>,
     private readonly clock: Clock,
-    private readonly ports: BodyPorts,
-    private readonly owner: ExecutionOwner,
-  ) {}
+  ) {
+    this.owner = { executionId: id, taskName: task.name };
+  }
 
   /** Bodies that run, and held waits between two tries. */
   get inFlight(): number {
@@ -80,11 +80,6 @@ export class StepBodies {
   start(): void {
     if (this.waiting.length === 0) return;
     for (const ask of this.waiting.splice(0)) void this.run(ask);
-  }
-
-  /** The error as it was thrown. */
-  original(error: unknown): unknown {
-    return typeof error === 'object' && error !== null ? (thrown.get(error) ?? error) : error;
   }
 
   /** Nothing that still runs matters any more. */
@@ -107,7 +102,7 @@ export class StepBodies {
       this.clock.reach?.('after-body');
       const stored = encode(value, `result of step "${ask.name}"`);
       if (this.closed) void transaction?.rollback();
-      else this.ports.succeeded(ask, stored, transaction);
+      else this.outcomes.result(ask, stored, transaction);
     } catch (error) {
       // a body whose time is over may still be using the connection
       if (timeouts.has(error as object)) void transaction?.rollback();
@@ -184,7 +179,7 @@ export class StepBodies {
   /** Its body threw, or what it wrote could not be committed. */
   failed(ask: Ask, error: unknown): void {
     if (this.closed) return;
-    this.ports.changed();
+    this.replay.changed();
     this.clock.reach?.('after-failed-body');
     if (this.ports.interrupted()) return this.add(ask); // begun again where it goes on
     if (error === transactionLost && this.mayRunAgain(ask))
@@ -197,7 +192,7 @@ export class StepBodies {
     const stored = serializeError(error);
     const seen = deserializeError(stored);
     thrown.set(seen, error);
-    this.ports.failed(ask, JSON.stringify(stored), seen);
+    this.outcomes.error(ask, JSON.stringify(stored), seen);
   }
 
   /** The database was away, which is no failure of the step. */
@@ -214,13 +209,13 @@ export class StepBodies {
   private tryAgain(ask: Ask, delay: number): void {
     ask.due = this.clock.now() + delay;
     ask.saved = false;
-    if (delay > HELD_RETRY_MS) return this.ports.later(ask);
+    if (delay > HELD_RETRY_MS) return this.waits.add(ask);
     this.running += 1;
     this.startTimer(delay, () => {
       this.clock.reach?.('before-retry');
       this.running -= 1;
       this.add(ask);
-      this.ports.changed();
+      this.replay.changed();
     });
   }
 }

@@ -49,8 +49,8 @@ export const mutants: Mutant[] = [
     tests: [persistence('save-steps'), 'test/e2e/optional-records.spec.ts'],
   },
   {
-    guard: 'step-journal: optional records come in their old order',
-    file: 'lib/worker/step-journal.ts',
+    guard: 'replay: optional records come in their old order',
+    file: 'lib/worker/replay.ts',
     code: '(b.record.seq! < a.record.seq! ? b : a)',
     without: 'a',
     tests: ['test/e2e/optional-records.spec.ts'],
@@ -295,14 +295,14 @@ export const mutants: Mutant[] = [
   },
   {
     guard: 'replay: recorded outcomes one per drained microtask queue',
-    file: 'lib/worker/step-journal.ts',
-    code: '    delivery();\n    this.schedulePump();',
-    without: '    delivery();\n    this.pump();',
+    file: 'lib/worker/replay.ts',
+    code: '    delivery();\n    this.changed();',
+    without: '    delivery();\n    this.turn();',
     tests: ['test/e2e/replay.spec.ts'],
   },
   {
     guard: 'replay: no body starts while a recorded outcome is unasked',
-    file: 'lib/worker/step-journal.ts',
+    file: 'lib/worker/replay.ts',
     code: 'if (ask === undefined) return this.awaitTheUnasked();',
     without:
       'if (ask === undefined) { if (!this.ports.stopping()) this.bodies.start(); return this.awaitTheUnasked(); }',
@@ -423,7 +423,7 @@ export const mutants: Mutant[] = [
   {
     guard: 'step-journal: a divergence is told also where the timeout comes first',
     file: 'lib/worker/step-journal.ts',
-    code: "if (this.state !== 'open' || !this.awaitsTheUnasked) return this.refuse(error);",
+    code: 'if (!this.replay.awaitsTheUnasked) return this.refuse(error);',
     without: 'return this.refuse(error);',
     tests: ['test/e2e/blocked.spec.ts'],
   },
