@@ -126,7 +126,7 @@ describe('the architecture', () => {
     expect(callers.toSorted()).toEqual([
       'persistence/notification.listener.ts',
       'persistence/statement.ts',
-      'persistence/step-transaction.ts',
+      'persistence/step-connection.ts',
     ]);
   });
 

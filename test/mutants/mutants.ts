@@ -387,7 +387,7 @@ export const mutants: Mutant[] = [
   },
   {
     guard: 'transactional step: what its body wrote is taken back when it fails',
-    file: 'lib/persistence/step-transaction.ts',
+    file: 'lib/persistence/step-connection.ts',
     code: "await runner.rollbackTransaction().catch(() => runner.query('ROLLBACK'));",
     without: 'await runner.commitTransaction();',
     tests: ['test/e2e/transactions.spec.ts'],
