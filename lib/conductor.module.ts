@@ -12,6 +12,7 @@ import { TaskMetadataAccessor } from './discovery/task-metadata.accessor.js';
 import { TaskExplorer } from './discovery/task.explorer.js';
 import { TaskRegistry } from './discovery/task.registry.js';
 import type { ResolvedOptions } from './interfaces/module-options.js';
+import { CrewFactory } from './orchestrator/crew-factory.js';
 import { Orchestrator } from './orchestrator/orchestrator.js';
 import { Database } from './persistence/database.js';
 import { Notifier } from './persistence/notifier.js';
@@ -98,6 +99,7 @@ const providers: Provider[] = [
   TaskMetadataAccessor,
   TaskExplorer,
   TaskRegistry,
+  CrewFactory,
   Orchestrator,
 ];
 

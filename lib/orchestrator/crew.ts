@@ -2,7 +2,8 @@ import { atMost, type Clock } from '../common/clock.js';
 import { ShuttingDownError } from '../errors/shutting-down.error.js';
 import type { ResolvedOptions } from '../interfaces/module-options.js';
 import type { Database } from '../persistence/database.js';
-import type { NotificationListener } from '../persistence/notification.listener.js';
+import { channelOf } from '../persistence/channel.js';
+import { NotificationListener } from '../persistence/notification.listener.js';
 import { ExecutionRepository } from '../persistence/repositories/execution.repository.js';
 import { RetentionRepository } from '../persistence/repositories/retention.repository.js';
 import { StepRepository } from '../persistence/repositories/step.repository.js';
@@ -18,29 +19,34 @@ import { Worker } from '../worker/worker.js';
 import { Retention } from './duties/retention.js';
 import { watchFloatingRejections } from './floating-rejections.js';
 import { Heartbeat } from './heartbeat.js';
+import { watchForShutdownHooks } from './shutdown-hooks.js';
 
 /** After the hard deadline, for a last word to the database. With what closing the database takes, a process is gone within the
  *  hard deadline and a second. */
 export const LAST_WORD_MS = 500;
+
+/** How often drain() looks whether anything is left, beside being told when this process has nothing to do. */
+const DRAIN_PAUSE_MS = 50;
 
 /** Everything that lives from one start to the next stop. */
 export class Crew {
   readonly worker: Worker;
   workerId?: number;
   queues: ServedQueue[] = [];
-  listener?: NotificationListener;
   private readonly writer: RecordWriter;
   private readonly heartbeat: Heartbeat;
   private readonly retention: Retention;
+  private readonly listener?: NotificationListener;
   private readonly log: WorkerLog;
   private host = '';
   private stopWatching?: () => void;
+  private stopAwaitingHooks?: () => void;
   private stopping = false;
   private gone = false;
 
   constructor(
     private readonly options: ResolvedOptions,
-    database: Database,
+    private readonly database: Database,
     private readonly workers: WorkerRepository,
     contexts: TaskContexts,
     private readonly clock: Clock,
@@ -71,6 +77,8 @@ export class Crew {
       () => this.enlist(),
     );
     this.retention = new Retention(new RetentionRepository(database), clock, this.log);
+    if (options.listen)
+      this.listener = new NotificationListener(database, () => this.worker.wake(), clock);
   }
 
   /** @param goOn whether to go on trying while the database does not answer */
@@ -82,11 +90,26 @@ export class Crew {
     this.worker.start(this.workerId!, queues);
     this.heartbeat.start(this.workerId!);
     this.retention.start();
+    this.listener?.start(queues.map(({ queueId }) => channelOf(this.database.schema, queueId)));
+    this.stopAwaitingHooks = watchForShutdownHooks(this.clock);
+  }
+
+  get isStopping(): boolean {
+    return this.stopping;
+  }
+
+  /** Until nothing of its tasks runs or could run now, or it is stopped. */
+  async drain(): Promise<void> {
+    while (!this.stopping && (await this.workers.runnable(this.worker.taskIds)) && !this.stopping) {
+      this.worker.wake();
+      await atMost(this.clock, DRAIN_PAUSE_MS, this.worker.settled());
+    }
   }
 
   async stop({ soft, hard }: ResolvedOptions['shutdown']): Promise<void> {
     const hardAt = this.clock.now() + hard;
     this.stopping = true;
+    this.stopAwaitingHooks?.();
     const pruned = this.retention.stop(); // what is running needs the database more
     this.worker.stopClaiming();
     const softTimer = this.clock.startTimer(soft, () =>

@@ -1,8 +1,6 @@
-import { hostname } from 'node:os';
 import {
   Inject,
   Injectable,
-  Logger,
   type BeforeApplicationShutdown,
   type OnApplicationBootstrap,
   type OnApplicationShutdown,
@@ -21,28 +19,11 @@ import { TaskRegistry } from '../discovery/task.registry.js';
 import { ConductorStoppedError } from '../errors/conductor-stopped.error.js';
 import { NoTasksError } from '../errors/no-tasks.error.js';
 import type { ResolvedOptions } from '../interfaces/module-options.js';
-import { channelOf } from '../persistence/channel.js';
 import { Database } from '../persistence/database.js';
-import { NotificationListener } from '../persistence/notification.listener.js';
 import { Notifier } from '../persistence/notifier.js';
-import { BlockedRepository } from '../persistence/repositories/blocked.repository.js';
-import { TaskRepository } from '../persistence/repositories/task.repository.js';
-import { WorkerRepository } from '../persistence/repositories/worker.repository.js';
-import type { StepTransactions } from '../persistence/step-transactions.js';
-import type { TaskContexts } from '../worker/task-contexts.js';
-import { Crew, LAST_WORD_MS } from './crew.js';
 import { connectionTarget } from './connection-target.js';
-import { taskContexts } from './custom-context.js';
-import { openStepTransactions } from './open-step-transactions.js';
-import { registerTasks, warnOfUnserved } from './task-registration.js';
-
-const REGISTER_PATIENCE_MS = 10_000;
-
-/** How often drain() looks whether anything is left, beside being told when this process has nothing to do. */
-const DRAIN_PAUSE_MS = 50;
-
-/** How long after its start an app may call enableShutdownHooks. */
-const HOOKS_GRACE_MS = 5_000;
+import { CrewFactory } from './crew-factory.js';
+import { LAST_WORD_MS, type Crew } from './crew.js';
 
 export interface OrchestratorInfo {
   /** This worker's number in the database, while it runs. */
@@ -68,16 +49,11 @@ export class Orchestrator
     BeforeApplicationShutdown,
     OnApplicationShutdown
 {
-  private readonly logger = new Logger('Conductor');
   private crew?: Crew;
-  private contexts?: TaskContexts;
-  private transactions?: StepTransactions;
   /** Starts and stops come one after the other, in the order in which they were asked for. */
   private turn: Promise<unknown> = Promise.resolve();
   private wanted = false;
-  private stopping = false;
   private closing = false;
-  private hooksTimer?: Timer;
   private hardTimer?: Timer;
   private goodbyeBy = Infinity;
   private startedSignal = deferred<void>();
@@ -94,12 +70,10 @@ export class Orchestrator
     private readonly explorer: TaskExplorer,
     private readonly registry: TaskRegistry,
     private readonly database: Database,
-    private readonly tasks: TaskRepository,
-    private readonly blocked: BlockedRepository,
-    private readonly workers: WorkerRepository,
     private readonly notifier: Notifier,
     private readonly enqueuer: Enqueuer,
     private readonly waiter: ResultWaiter,
+    private readonly crews: CrewFactory,
     private readonly modules: ModuleRef,
   ) {}
 
@@ -113,8 +87,7 @@ export class Orchestrator
 
   async onApplicationBootstrap(): Promise<void> {
     try {
-      // what cannot work fails the boot, whenever the worker starts
-      if (this.hasTasks) await Promise.all([this.openContexts(), this.openTransactions()]);
+      if (this.hasTasks) await this.crews.prepare();
       if (this.options.autoStart) await this.start();
     } catch (error) {
       await this.onApplicationShutdown(); // an app that does not come up shall leave no connection behind
@@ -158,8 +131,8 @@ export class Orchestrator
     return {
       id: this.crew?.workerId,
       role: this.options.role,
-      isRunning: this.crew !== undefined && !this.stopping,
-      isShuttingDown: this.stopping,
+      isRunning: this.crew?.isStopping === false,
+      isShuttingDown: this.crew?.isStopping === true,
       isStopped: this.crew === undefined && !this.wanted,
       queues: this.crew?.queues.map(({ name }) => name) ?? [],
       running: this.crew?.worker.busy ?? 0,
@@ -195,12 +168,9 @@ export class Orchestrator
   async stop(): Promise<void> {
     this.wanted = false;
     await this.inTurn(async () => {
-      this.clock.stopTimer(this.hooksTimer);
-      this.stopping = this.crew !== undefined;
       await this.crew?.stop(this.options.shutdown);
       this.enqueuer.localWorker = undefined;
       this.crew = undefined;
-      this.stopping = false;
       if (this.up) this.startedSignal = deferred();
       this.up = false;
       this.stoppedSignal.resolve();
@@ -215,14 +185,8 @@ export class Orchestrator
     const wasRunning = this.wanted;
     const { starts } = this;
     await this.open();
-    const crew = this.crew;
-    if (crew === undefined) return;
-    const goesOn = () => this.crew === crew && !this.stopping;
     try {
-      while (goesOn() && (await this.workers.runnable(crew.worker.taskIds)) && goesOn()) {
-        crew.worker.wake();
-        await atMost(this.clock, DRAIN_PAUSE_MS, crew.worker.settled());
-      }
+      await this.crew?.drain();
     } catch (error) {
       throw this.database.visible(error, 'drain');
     } finally {
@@ -241,56 +205,9 @@ export class Orchestrator
     return this.registry.all().length > 0;
   }
 
-  private async openContexts(): Promise<TaskContexts> {
-    this.contexts ??= await taskContexts(this.options.context, this.modules);
-    return this.contexts;
-  }
-
-  private async openTransactions(): Promise<StepTransactions | undefined> {
-    this.transactions ??= await openStepTransactions(
-      this.options.transactions,
-      this.explorer.transactionalSteps(),
-      this.modules,
-      this.database,
-      this.clock,
-    );
-    return this.transactions;
-  }
-
   private async begin(): Promise<void> {
     if (this.crew !== undefined) return;
-    warnOfUnserved(this.registry.all(), this.options, this.logger);
-    const queues = await registerTasks(
-      this.registry.all(),
-      this.options,
-      this.tasks,
-      this.blocked,
-      REGISTER_PATIENCE_MS,
-    );
-    const crew = new Crew(
-      this.options,
-      this.database,
-      this.workers,
-      await this.openContexts(),
-      this.clock,
-      await this.openTransactions(),
-    );
-    crew.listener = this.options.listen
-      ? new NotificationListener(this.database, () => crew.worker.wake(), this.clock)
-      : undefined;
-    const patient = this.database.patience(REGISTER_PATIENCE_MS);
-    await crew.start(queues, hostname(), () => this.wanted && patient());
-    crew.listener?.start(queues.map(({ queueId }) => channelOf(this.database.schema, queueId)));
-    this.crew = crew;
-    this.enqueuer.localWorker = crew.worker;
-    // an application context starts before it can be told to listen for signals
-    this.hooksTimer = this.clock.startTimer(HOOKS_GRACE_MS, () => this.warnWithoutShutdownHooks());
-  }
-
-  private warnWithoutShutdownHooks(): void {
-    if (process.listenerCount('SIGTERM') > 0) return;
-    this.logger.warn(
-      'Nothing listens for SIGTERM: call app.enableShutdownHooks(), or a deploy cuts handlers off instead of draining them.',
-    );
+    this.crew = await this.crews.start(() => this.wanted);
+    this.enqueuer.localWorker = this.crew.worker;
   }
 }
