@@ -1,4 +1,4 @@
-import type { Contender } from '../scenarios/scenario.js';
+import type { Contender } from '../scenarios/contenders.js';
 import type { Place } from '../subjects/subject.js';
 import { Probe } from './probe.js';
 import { Redis } from './redis.js';

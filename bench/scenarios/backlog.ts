@@ -3,7 +3,8 @@ import { median } from '../harness/statistics.js';
 import type { Scene } from '../harness/stage.js';
 import { SubjectProcess } from '../harness/subject-process.js';
 import { drain } from './drain.js';
-import { ours, type Context, type Entry, type Measured, type Scenario } from './scenario.js';
+import { ours } from './contenders.js';
+import type { Context, Entry, Measured, Scenario } from './scenario.js';
 
 const COUNT = 20_000;
 const BACKLOG = 1_000_000;

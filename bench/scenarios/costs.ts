@@ -1,6 +1,6 @@
 import type { Used } from '../harness/actions.js';
 import type { Counters } from '../harness/server.js';
-import type { Contender } from './scenario.js';
+import type { Contender } from './contenders.js';
 
 /** What a job cost: of the process that was measured, and of Postgres. */
 export function costs(

@@ -1,21 +1,18 @@
 import type { Jobs } from '../harness/actions.js';
 import type { Scene } from '../harness/stage.js';
 import { checkOnce } from './checks.js';
-import { costs } from './costs.js';
 import {
   as,
   bare,
   bullMq,
   dbos,
-  entriesOf,
   graphileWorker,
   ours,
   pgBoss,
   type Contender,
-  type Context,
-  type Measured,
-  type Scenario,
-} from './scenario.js';
+} from './contenders.js';
+import { costs } from './costs.js';
+import { entriesOf, type Context, type Measured, type Scenario } from './scenario.js';
 
 export const WARM_UP = 500;
 /** A round of a slow one ends here; its rate is that of this time. */

@@ -1,17 +1,7 @@
 import type { SubjectProcess } from '../harness/subject-process.js';
+import { bullMq, dbos, graphileWorker, ours, pgBoss, type Contender } from './contenders.js';
 import { costs } from './costs.js';
-import {
-  bullMq,
-  dbos,
-  entriesOf,
-  graphileWorker,
-  ours,
-  pgBoss,
-  type Contender,
-  type Context,
-  type Measured,
-  type Scenario,
-} from './scenario.js';
+import { entriesOf, type Context, type Measured, type Scenario } from './scenario.js';
 
 const WARM_UP_MS = 500;
 const contenders = [ours, graphileWorker, pgBoss, bullMq, dbos];

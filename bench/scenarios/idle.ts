@@ -1,14 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import {
-  entriesOf,
-  graphileWorker,
-  ours,
-  pgBoss,
-  type Contender,
-  type Context,
-  type Measured,
-  type Scenario,
-} from './scenario.js';
+import { graphileWorker, ours, pgBoss, type Contender } from './contenders.js';
+import { entriesOf, type Context, type Measured, type Scenario } from './scenario.js';
 
 /** After the warm-up: what a worker does once it has nothing more to do. */
 const CALM_MS = 2_000;

@@ -1,18 +1,7 @@
 import { percentile } from '../harness/statistics.js';
 import { checkOnce } from './checks.js';
-import {
-  as,
-  bullMq,
-  dbos,
-  entriesOf,
-  graphileWorker,
-  ours,
-  pgBoss,
-  type Contender,
-  type Context,
-  type Measured,
-  type Scenario,
-} from './scenario.js';
+import { as, bullMq, dbos, graphileWorker, ours, pgBoss, type Contender } from './contenders.js';
+import { entriesOf, type Context, type Measured, type Scenario } from './scenario.js';
 
 const WARM_UP = 200;
 const PINGS = 300;

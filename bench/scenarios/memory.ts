@@ -1,12 +1,6 @@
 import { checkOnce } from './checks.js';
-import {
-  entriesOf,
-  ours,
-  type Contender,
-  type Context,
-  type Measured,
-  type Scenario,
-} from './scenario.js';
+import { ours, type Contender } from './contenders.js';
+import { entriesOf, type Context, type Measured, type Scenario } from './scenario.js';
 
 const COUNT = 1_000_000;
 const PARTS = 10;

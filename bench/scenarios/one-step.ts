@@ -1,5 +1,6 @@
 import { drain } from './drain.js';
-import { as, dbos, entriesOf, ours, type Scenario } from './scenario.js';
+import { as, dbos, ours } from './contenders.js';
+import { entriesOf, type Scenario } from './scenario.js';
 
 const COUNT = 20_000;
 

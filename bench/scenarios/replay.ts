@@ -1,12 +1,6 @@
 import { median } from '../harness/statistics.js';
-import {
-  entriesOf,
-  ours,
-  type Contender,
-  type Context,
-  type Measured,
-  type Scenario,
-} from './scenario.js';
+import { ours, type Contender } from './contenders.js';
+import { entriesOf, type Context, type Measured, type Scenario } from './scenario.js';
 
 const STEPS = 1_000;
 

@@ -6,7 +6,8 @@ import type { Scene } from '../harness/stage.js';
 import type { SubjectProcess } from '../harness/subject-process.js';
 import { checkOnce } from './checks.js';
 import { CAP_MS, drain, load, WARM_UP } from './drain.js';
-import { ours, type Context, type Measured, type Scenario } from './scenario.js';
+import { ours } from './contenders.js';
+import type { Context, Measured, Scenario } from './scenario.js';
 
 const COUNT = 50_000;
 const SHARE_OF_DRAIN = 0.7;
