@@ -12,6 +12,7 @@ import {
   StepTimeoutError,
   Task,
   Tx,
+  type StepOptions,
   type TaskContext,
 } from '../../lib/index.js';
 import { Proxy, type Verdict } from '../hazards/harness/proxy.js';
@@ -53,6 +54,18 @@ const payments = async () =>
   );
 
 const pay = (em: EntityManager, orderId: string) => em.save(Payment, { orderId });
+
+/** One attempt of a task that is this transactional step. */
+function paying(body: (em: EntityManager) => unknown, options?: StepOptions) {
+  @Injectable()
+  class Tasks {
+    @Task('pay', { retry: { maxAttempts: 1 } })
+    async pay(_event: unknown, ctx: TaskContext) {
+      return await ctx.transaction('pay', body, options);
+    }
+  }
+  return Tasks;
+}
 
 describe('a transactional step', () => {
   it('S7 commits what its body writes together with its record, once, whatever fails after it', async () => {
@@ -136,19 +149,13 @@ describe('a transactional step', () => {
 
   it('S7 whose connection is lost between body and commit runs again, and its first row is gone', async () => {
     let bodies = 0;
-    @Injectable()
-    class Tasks {
-      @Task('pay', { retry: { maxAttempts: 1 } })
-      async pay(_event: unknown, ctx: TaskContext) {
-        return await ctx.transaction('pay', async (em) => {
-          bodies += 1;
-          await pay(em, `body ${bodies}`);
-          const [{ pid }] = await em.query<[{ pid: number }]>('select pg_backend_pid() as pid');
-          if (bodies === 1) await apps.database.query('select pg_terminate_backend($1)', [pid]);
-          return bodies;
-        });
-      }
-    }
+    const Tasks = paying(async (em) => {
+      bodies += 1;
+      await pay(em, `body ${bodies}`);
+      const [{ pid }] = await em.query<[{ pid: number }]>('select pg_backend_pid() as pid');
+      if (bodies === 1) await apps.database.query('select pg_terminate_backend($1)', [pid]);
+      return bodies;
+    });
     const { conductor } = await start([Tasks]);
     const handle = await conductor.invoke({ name: 'pay' }, 0);
     await expect(handle.result({ timeout: '10s' })).resolves.toBe(2);
@@ -158,18 +165,12 @@ describe('a transactional step', () => {
 
   it('S7 whose connection is lost while its body works is no failure: it runs again', async () => {
     let bodies = 0;
-    @Injectable()
-    class Tasks {
-      @Task('pay', { retry: { maxAttempts: 1 } })
-      async pay(_event: unknown, ctx: TaskContext) {
-        return await ctx.transaction('pay', async (em) => {
-          bodies += 1;
-          await pay(em, `body ${bodies}`);
-          if (bodies < 3) await em.query('select pg_terminate_backend(pg_backend_pid())');
-          return bodies;
-        });
-      }
-    }
+    const Tasks = paying(async (em) => {
+      bodies += 1;
+      await pay(em, `body ${bodies}`);
+      if (bodies < 3) await em.query('select pg_terminate_backend(pg_backend_pid())');
+      return bodies;
+    });
     const { conductor } = await start([Tasks]);
     await expect(conductor.invokeAndWait({ name: 'pay' }, 0, { timeout: '10s' })).resolves.toBe(3);
     expect(await payments()).toEqual(['body 3']);
@@ -179,23 +180,17 @@ describe('a transactional step', () => {
     const proxy = new Proxy(apps.database.url);
     apps.keep(proxy);
     let bodies = 0;
-    @Injectable()
-    class Tasks {
-      @Task('pay', { retry: { maxAttempts: 1 } })
-      async pay(_event: unknown, ctx: TaskContext) {
-        return await ctx.transaction('pay', async (em) => {
-          bodies += 1;
-          await em.query('insert into payment ("orderId") values ($1)', [`body ${bodies}`]);
-          if (bodies > 1) return bodies;
-          proxy.mode = { type: 'blackhole', direction: 'both' };
-          try {
-            return await em.query('select 1');
-          } finally {
-            proxy.mode = { type: 'pass' };
-          }
-        });
+    const Tasks = paying(async (em) => {
+      bodies += 1;
+      await em.query('insert into payment ("orderId") values ($1)', [`body ${bodies}`]);
+      if (bodies > 1) return bodies;
+      proxy.mode = { type: 'blackhole', direction: 'both' };
+      try {
+        return await em.query('select 1');
+      } finally {
+        proxy.mode = { type: 'pass' };
       }
-    }
+    });
     await apps.database.query('create table payment (id serial primary key, "orderId" text)');
     const extra = { query_timeout: 500 };
     const { conductor } = await apps.start({
@@ -209,17 +204,11 @@ describe('a transactional step', () => {
 
   it('S7 that Postgres ended for idling too long fails, and is told what to do', async () => {
     const ended = new Gate();
-    @Injectable()
-    class Tasks {
-      @Task('pay', { retry: { maxAttempts: 1 } })
-      async pay(_event: unknown, ctx: TaskContext) {
-        await ctx.transaction('pay', async (em) => {
-          await pay(em, 'slow');
-          await ended.pass();
-          await pay(em, 'too late');
-        });
-      }
-    }
+    const Tasks = paying(async (em) => {
+      await pay(em, 'slow');
+      await ended.pass();
+      await pay(em, 'too late');
+    });
     const transactions = { dataSource: 'default', idleTimeout: '200ms' };
     const { conductor } = await start([Tasks], { transactions } as object);
     const handle = await conductor.invoke({ name: 'pay' }, 0);
@@ -241,17 +230,11 @@ describe('a transactional step', () => {
       const proxy = new Proxy(apps.database.url, { judge });
       apps.keep(proxy);
       let bodies = 0;
-      @Injectable()
-      class Tasks {
-        @Task('pay', { retry: { maxAttempts: 1 } })
-        async pay(_event: unknown, ctx: TaskContext) {
-          return await ctx.transaction('pay', async (em) => {
-            bodies += 1;
-            await pay(em, `body ${bodies}`);
-            return bodies;
-          });
-        }
-      }
+      const Tasks = paying(async (em) => {
+        bodies += 1;
+        await pay(em, `body ${bodies}`);
+        return bodies;
+      });
       // without synchronize, whose transactions would meet the fault
       await apps.database.query('create table payment (id serial primary key, "orderId" text)');
       const { conductor } = await apps.start({
@@ -398,22 +381,15 @@ describe('a transactional step', () => {
 
   it('fails with what Postgres refuses at the commit, and its own policy tries it again', async () => {
     let bodies = 0;
-    @Injectable()
-    class Tasks {
-      @Task('pay', { retry: { maxAttempts: 1 } })
-      async pay(_event: unknown, ctx: TaskContext) {
-        return await ctx.transaction(
-          'pay',
-          async (em) => {
-            bodies += 1;
-            await pay(em, bodies < 3 ? 'twice' : 'once');
-            if (bodies < 3) await pay(em, 'twice');
-            return bodies;
-          },
-          { retry: quick },
-        );
-      }
-    }
+    const Tasks = paying(
+      async (em) => {
+        bodies += 1;
+        await pay(em, bodies < 3 ? 'twice' : 'once');
+        if (bodies < 3) await pay(em, 'twice');
+        return bodies;
+      },
+      { retry: quick },
+    );
     const { conductor } = await start([Tasks]);
     await apps.database.query(
       'alter table payment add unique ("orderId") deferrable initially deferred',
@@ -423,16 +399,10 @@ describe('a transactional step', () => {
   });
 
   it('fails when its body has swallowed an error of its transaction: nothing of it can be committed', async () => {
-    @Injectable()
-    class Tasks {
-      @Task('pay', { retry: { maxAttempts: 1 } })
-      async pay(_event: unknown, ctx: TaskContext) {
-        await ctx.transaction('pay', async (em) => {
-          await pay(em, 'lost');
-          await em.query('select 1 / 0').catch(() => undefined);
-        });
-      }
-    }
+    const Tasks = paying(async (em) => {
+      await pay(em, 'lost');
+      await em.query('select 1 / 0').catch(() => undefined);
+    });
     const { conductor } = await start([Tasks]);
     await expect(
       conductor.invokeAndWait({ name: 'pay' }, 0, { timeout: '10s' }),
@@ -441,13 +411,7 @@ describe('a transactional step', () => {
   });
 
   it('fails, unrecorded, when its body ends the transaction itself', async () => {
-    @Injectable()
-    class Tasks {
-      @Task('pay', { retry: { maxAttempts: 1 } })
-      async pay(_event: unknown, ctx: TaskContext) {
-        await ctx.transaction('pay', (em) => em.query('commit'));
-      }
-    }
+    const Tasks = paying((em) => em.query('commit'));
     const { conductor } = await start([Tasks]);
     const handle = await conductor.invoke({ name: 'pay' }, 0);
     await expect(handle.result({ timeout: '10s' })).rejects.toMatchObject({
@@ -463,21 +427,14 @@ describe('a transactional step', () => {
   it('takes back what its body wrote when its time is over, also what comes after', async () => {
     const gate = new Gate();
     const late: unknown[] = [];
-    @Injectable()
-    class Tasks {
-      @Task('pay', { retry: { maxAttempts: 1 } })
-      async pay(_event: unknown, ctx: TaskContext) {
-        await ctx.transaction(
-          'pay',
-          async (em) => {
-            await pay(em, 'too late');
-            await gate.pass();
-            late.push(await pay(em, 'later still').catch((error: unknown) => error));
-          },
-          { timeout: 200 },
-        );
-      }
-    }
+    const Tasks = paying(
+      async (em) => {
+        await pay(em, 'too late');
+        await gate.pass();
+        late.push(await pay(em, 'later still').catch((error: unknown) => error));
+      },
+      { timeout: 200 },
+    );
     const { conductor } = await start([Tasks]);
     await expect(
       conductor.invokeAndWait({ name: 'pay' }, 0, { timeout: '10s' }),
@@ -650,13 +607,7 @@ describe('a transactional step', () => {
 });
 
 describe('the option transactions', () => {
-  @Injectable()
-  class Tasks {
-    @Task('pay', { retry: { maxAttempts: 1 } })
-    async pay(_event: unknown, ctx: TaskContext) {
-      await ctx.transaction('pay', (em) => pay(em, 'x'));
-    }
-  }
+  const Tasks = paying((em) => pay(em, 'x'));
   const boot = (options: Omit<TestAppOptions, 'url'>) =>
     startApp({ url: apps.database.url, providers: [Tasks], ...options });
   const dataSource = (url: string, options = {}) =>

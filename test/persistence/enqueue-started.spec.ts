@@ -7,11 +7,8 @@ import type { TaskIds } from '../../lib/persistence/repositories/task.repository
 import { enqueue as enqueueFunction } from '../../lib/persistence/sql/enqueue.js';
 import { inForeignTransaction } from '../support/foreign-session.js';
 import { freezeClock } from '../support/frozen-clock.js';
-import { completed, openWait, Statements } from '../support/persistence.js';
+import { completed, openWait, SHORT_LEASE_MS, Statements } from '../support/persistence.js';
 import { until } from '../support/until.js';
-
-// shorter than any test's server has been up: nobody is reaped within a lease of its start
-const LEASE_MS = 200;
 
 const { pending, running } = statusCode;
 
@@ -26,10 +23,9 @@ describe('an enqueue with slots of a worker', () => {
   });
 
   beforeEach(async () => {
-    await db.test.query('delete from conductor.worker');
-    await db.test.query('delete from conductor.run');
+    await db.clear();
     task = await db.task(randomUuid());
-    worker = await db.worker(LEASE_MS);
+    worker = await db.worker(SHORT_LEASE_MS);
   });
 
   afterAll(() => db.close());
@@ -204,7 +200,7 @@ describe('an enqueue with slots of a worker', () => {
   });
 
   it('excludes the recovery of its worker until it is committed, which then finds what has started', async () => {
-    const survivor = await db.worker(LEASE_MS);
+    const survivor = await db.worker(SHORT_LEASE_MS);
     const one = item();
     await inForeignTransaction(db, async (foreign) => {
       const { workerId, token } = room();
@@ -221,7 +217,7 @@ describe('an enqueue with slots of a worker', () => {
         [task.queueId],
         [1],
       ]);
-      await db.lapse(survivor, LEASE_MS);
+      await db.lapse(survivor, SHORT_LEASE_MS);
       await expect(db.workers.recover(survivor)).resolves.toEqual([]);
       await foreign.commit();
     });

@@ -1,10 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { ExecutionReader } from '../../lib/persistence/repositories/execution.reader.js';
 import type { TaskIds } from '../../lib/persistence/repositories/task.repository.js';
-import { completed, failure, Statements } from '../support/persistence.js';
-
-// short: nobody is reaped within a lease of the server's start, which no test's clock can move
-const LEASE_MS = 200;
+import { completed, failure, SHORT_LEASE_MS, Statements } from '../support/persistence.js';
 
 describe('what a reader sees of an execution', () => {
   let db: Statements;
@@ -22,7 +19,7 @@ describe('what a reader sees of an execution', () => {
     await db.test.query('delete from conductor.worker');
     name = randomUUID();
     task = await db.task(name, { maxLosses: 1 });
-    worker = await db.worker(LEASE_MS);
+    worker = await db.worker(SHORT_LEASE_MS);
   });
 
   afterAll(() => db.close());
@@ -33,12 +30,12 @@ describe('what a reader sees of an execution', () => {
   };
   /** Its process vanishes while it runs. */
   const lose = async () => {
-    const doomed = await db.worker(LEASE_MS);
+    const doomed = await db.worker(SHORT_LEASE_MS);
     const { executions } = await db.claim(doomed, [task]);
     for (const { id, token, alone } of executions) {
       if (alone) await db.executions.startAlone(id, token, () => false);
     }
-    await db.lapse(worker, LEASE_MS);
+    await db.lapse(worker, SHORT_LEASE_MS);
     await db.workers.recover(worker);
   };
 

@@ -12,8 +12,7 @@ describe('a heartbeat', () => {
   let worker: number;
 
   beforeEach(async () => {
-    await db.test.query('delete from conductor.worker');
-    await db.test.query('delete from conductor.run');
+    await db.clear();
     task = await db.task(randomUuid());
     worker = await db.worker(LEASE_MS);
   });

@@ -4,10 +4,7 @@ import type { Recovery } from '../../lib/persistence/repositories/worker.reposit
 import { recover } from '../../lib/persistence/sql/recover.js';
 import { inForeignTransaction, somebodyWaits } from '../support/foreign-session.js';
 import { freezeClock } from '../support/frozen-clock.js';
-import { failure, record, Statements } from '../support/persistence.js';
-
-// shorter than any test's server has been up: nobody is reaped within a lease of its start
-const LEASE_MS = 200;
+import { failure, record, SHORT_LEASE_MS, Statements } from '../support/persistence.js';
 
 describe('recovery, beside others and at its bounds', () => {
   let db: Statements;
@@ -21,16 +18,15 @@ describe('recovery, beside others and at its bounds', () => {
   });
 
   beforeEach(async () => {
-    await db.test.query('delete from conductor.worker');
-    await db.test.query('delete from conductor.run');
+    await db.clear();
     task = await db.task(randomUuid());
-    survivor = await db.worker(LEASE_MS);
-    victim = await db.worker(LEASE_MS);
+    survivor = await db.worker(SHORT_LEASE_MS);
+    victim = await db.worker(SHORT_LEASE_MS);
   });
 
   afterAll(() => db.close());
 
-  const lapse = () => db.lapse(survivor, LEASE_MS);
+  const lapse = () => db.lapse(survivor, SHORT_LEASE_MS);
   const bounded = async (limit: number) => {
     const rows = await db.database.statement.run<{
       recovered: number;
@@ -47,7 +43,7 @@ describe('recovery, beside others and at its bounds', () => {
   };
   /** Claims what waits as a new worker, which then vanishes. */
   const lose = async (start = true): Promise<Recovery | undefined> => {
-    const doomed = await db.worker(LEASE_MS);
+    const doomed = await db.worker(SHORT_LEASE_MS);
     const { executions } = await db.claim(doomed, [task]);
     for (const { id, token, alone } of executions) {
       if (alone && start) await db.executions.startAlone(id, token, () => false);
@@ -61,7 +57,7 @@ describe('recovery, beside others and at its bounds', () => {
     await db.claimOne(victim, task);
     for (let i = 0; i < 4; i += 1) {
       await db.workers.beat(survivor, [], []);
-      await db.clock.advance(LEASE_MS / 4);
+      await db.clock.advance(SHORT_LEASE_MS / 4);
     }
     await db.workers.beat(survivor, [], []);
     await expect(db.workers.recover(survivor)).resolves.toEqual([]);
@@ -161,9 +157,9 @@ describe('recovery, beside others and at its bounds', () => {
   it('charges a loss once, however many workers recover at the same time', async () => {
     const ids = await db.enqueue(task, 20);
     await db.claim(victim, [task]);
-    const others = await Promise.all([1, 2, 3].map(() => db.worker(LEASE_MS)));
+    const others = await Promise.all([1, 2, 3].map(() => db.worker(SHORT_LEASE_MS)));
     for (let i = 0; i < 8; i += 1) {
-      await db.clock.advance(LEASE_MS / 4);
+      await db.clock.advance(SHORT_LEASE_MS / 4);
       await Promise.all([survivor, ...others].map((id) => db.workers.beat(id, [], [])));
     }
     const replies = await Promise.all([survivor, ...others].map((id) => db.workers.recover(id)));
@@ -175,7 +171,7 @@ describe('recovery, beside others and at its bounds', () => {
   });
 
   it('goes past a worker that somebody has locked to the next', async () => {
-    const second = await db.worker(LEASE_MS);
+    const second = await db.worker(SHORT_LEASE_MS);
     await db.enqueue(task, 2);
     await db.claimOne(victim, task);
     await db.claimOne(second, task);
@@ -267,22 +263,22 @@ describe('recovery, beside others and at its bounds', () => {
     await db.claimOne(victim, task);
     await db.test.query('update conductor.worker set dead = true where id = $1', [victim]);
     await db.test.query('delete from conductor.worker where id = $1', [survivor]);
-    await db.clock.advance(LEASE_MS);
-    const newcomer = await db.worker(LEASE_MS);
+    await db.clock.advance(SHORT_LEASE_MS);
+    const newcomer = await db.worker(SHORT_LEASE_MS);
     await expect(db.workers.recover(newcomer)).resolves.toMatchObject([
       { workerId: victim, recovered: 1 },
     ]);
   });
 
   it('does not let a worker of a long lease reap one of a short lease after an outage that it did not notice', async () => {
-    const patient = await db.worker(LEASE_MS * 100);
+    const patient = await db.worker(SHORT_LEASE_MS * 100);
     for (let i = 0; i < 8; i += 1) {
-      await db.clock.advance(LEASE_MS / 4);
+      await db.clock.advance(SHORT_LEASE_MS / 4);
       await Promise.all([survivor, victim, patient].map((id) => db.workers.beat(id, [], [])));
     }
     const [id] = await db.enqueue(task);
     await db.claimOne(victim, task);
-    await db.clock.advance(LEASE_MS * 40); // the database is away for everybody, and less than half of the long lease
+    await db.clock.advance(SHORT_LEASE_MS * 40); // the database is away for everybody, and less than half of the long lease
     await db.workers.beat(patient, [], []);
     await expect(db.workers.recover(patient)).resolves.toEqual([]);
     await expect(db.workers.beat(victim, [], [])).resolves.toBeDefined();

@@ -25,6 +25,9 @@ import { createTestDatabase, type TestDatabase } from './test-database.js';
 const PATIENCE_MS = 5_000;
 const LEASE_MS = 30_000;
 
+/** Shorter than any test's server has been up: nobody is reaped within a lease of its start. */
+export const SHORT_LEASE_MS = 200;
+
 /** The statements on a database of their own, without any worker that would interfere. */
 export class Statements {
   private constructor(
@@ -56,6 +59,12 @@ export class Statements {
   async close(): Promise<void> {
     await this.database.close();
     await this.test.drop();
+  }
+
+  /** Forgets the workers, and what is not finished. */
+  async clear(): Promise<void> {
+    await this.test.query('delete from conductor.worker');
+    await this.test.query('delete from conductor.run');
   }
 
   async task(
