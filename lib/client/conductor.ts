@@ -1,6 +1,7 @@
 import { validate as isUuid } from 'uuid';
 import { OptionReader } from '../common/option-reader.js';
 import { shown } from '../common/shown.js';
+import { isThenable } from '../common/thenable.js';
 import type {
   InvokeArgs,
   PayloadOf,
@@ -26,7 +27,7 @@ import {
   type ResultOptions,
 } from './execution-handle.js';
 import { filterProblems, resumeProblems } from './filter-problems.js';
-import { newExecution } from './new-execution.js';
+import { executionsOf, type Execution } from './new-execution.js';
 import type { ResultWaiter } from './result-waiter.js';
 import type { ResumeFilter, Resumer } from './resumer.js';
 
@@ -71,7 +72,8 @@ export class Conductor {
     payload?: unknown,
     options: InvokeOptions = {},
   ): Promise<InvokedExecution> {
-    const execution = await newExecution(task, payload, options);
+    const made = executionsOf(task)(payload, options);
+    const execution = isThenable(made) ? await made : made;
     const outcome = await this.#enqueuer.one({ task: nameOf(task), execution });
     // an id that we made is known only if our own first try, whose reply was lost, was applied
     return new InvokedExecution(
@@ -97,12 +99,15 @@ export class Conductor {
     items: InvokeItem<unknown>[],
   ): Promise<InvokedExecution[]> {
     checkItems(items);
-    const executions = await Promise.all(
-      items.map(({ payload, ...options }) => newExecution(task, payload, options)),
-    );
+    const make = executionsOf(task);
+    const made = items.map(({ payload, ...options }) => make(payload, options));
+    const executions = made.some(isThenable)
+      ? await Promise.all(made.map(async (one) => await one))
+      : (made as Execution[]);
     if (executions.length === 0) return [];
+    const name = nameOf(task);
     const outcomes = await this.#enqueuer.many(
-      executions.map((execution) => ({ task: nameOf(task), execution })),
+      executions.map((execution) => ({ task: name, execution })),
     );
     return executions.map(
       ({ id }, index) =>

@@ -50,14 +50,19 @@ export class Enqueuer {
     });
   }
 
-  async one(item: Item): Promise<'created' | 'existing'> {
-    return this.accepted(item, await this.visibly(() => this.singles.add(item)));
+  one(item: Item): Promise<'created' | 'existing'> {
+    return this.singles.add(item).then(
+      (report) => accepted(item, report),
+      (error) => this.fail(error),
+    );
   }
 
   /** All of them in one statement: all are accepted, or none. */
-  async many(items: Item[]): Promise<('created' | 'existing')[]> {
-    const reports = await this.visibly(() => this.write(items));
-    return items.map((item, index) => this.accepted(item, reports[index]!));
+  many(items: Item[]): Promise<('created' | 'existing')[]> {
+    return this.write(items).then(
+      (reports) => items.map((item, index) => accepted(item, reports[index]!)),
+      (error) => this.fail(error),
+    );
   }
 
   private async write(items: Item[]): Promise<EnqueueReport[]> {
@@ -78,8 +83,10 @@ export class Enqueuer {
       items.map(({ task }) => task),
       ENQUEUE_PATIENCE_MS,
     );
-    const near = ids.filter((_, index) => (items[index]!.execution.delayMs ?? 0) < NEAR_MS);
-    const channels = near.map(({ queueId }) => channelOf(this.database.schema, queueId));
+    const near = new Set<number>();
+    for (const [index, { queueId }] of ids.entries())
+      if ((items[index]!.execution.delayMs ?? 0) < NEAR_MS) near.add(queueId);
+    const channels = [...near].map((queueId) => channelOf(this.database.schema, queueId));
     const notified = this.notifier.take(channels);
     const reservation = this.localWorker?.reserve(
       ids.flatMap(({ taskId }, index) => (mayStart(items[index]!) ? [taskId] : [])),
@@ -102,18 +109,14 @@ export class Enqueuer {
     }
   }
 
-  private accepted({ task, execution }: Item, report: EnqueueReport): 'created' | 'existing' {
-    if (report === 'created' || report === 'existing') return report;
-    throw new ExecutionIdConflictError(execution.id, task.name);
+  private fail(error: unknown): never {
+    throw this.database.visible(error, 'accept an invoke');
   }
+}
 
-  private async visibly<T>(write: () => Promise<T>): Promise<T> {
-    try {
-      return await write();
-    } catch (error) {
-      throw this.database.visible(error, 'accept an invoke');
-    }
-  }
+function accepted({ task, execution }: Item, report: EnqueueReport): 'created' | 'existing' {
+  if (report === 'created' || report === 'existing') return report;
+  throw new ExecutionIdConflictError(execution.id, task.name);
 }
 
 /** Whether it is due when it is accepted; a given time says the database's clock. */

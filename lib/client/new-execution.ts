@@ -13,30 +13,44 @@ import { decode, encode } from '../execution/codec.js';
 import type { InvokeOptions } from '../interfaces/invoke-options.js';
 import type { NewExecution } from '../persistence/repositories/new-execution.repository.js';
 
-/** What a caller asked for, checked and ready to be written. Nothing has been written when this throws.
+export type Execution = Omit<NewExecution, 'taskId'>;
+
+/** Makes of what a caller asked for, of one task, what is ready to be written. Nothing has been written when this throws, or the
+ *  promise that a schema makes of it is rejected.
  *  @throws PayloadInvalidError, SerializationError, InvalidInvokeError */
-export async function newExecution(
+export function executionsOf(
   ref: TaskContract | TaskRef,
-  payload: unknown,
-  options: InvokeOptions,
-): Promise<Omit<NewExecution, 'taskId'>> {
-  const problems = [...refProblems(ref), ...optionProblems(options)];
-  if (problems.length > 0) throw new InvalidInvokeError(problems);
-  const what = `payload of task "${ref.name}"`;
+): (payload: unknown, options: InvokeOptions) => Execution | Promise<Execution> {
+  const problemsOfRef = refProblems(ref);
+  const what = `payload of task "${ref?.name}"`;
   const schema = isTaskContract(ref) ? ref.payload : undefined;
-  const text =
-    schema === undefined ? encode(payload, what) : await checked(schema, ref.name, payload, what);
+  const check = (options: InvokeOptions) => {
+    const problems = [...problemsOfRef, ...optionProblems(options)];
+    if (problems.length > 0) throw new InvalidInvokeError(problems);
+  };
+  if (schema === undefined)
+    return (payload, options) => {
+      check(options);
+      return execution(encode(payload, what), options);
+    };
+  return async (payload, options) => {
+    check(options);
+    return execution(await checked(schema, ref.name, payload, what), options);
+  };
+}
+
+function execution(payload: string, options: InvokeOptions): Execution {
   return {
     // the ids of one process ascend, also within a millisecond: executions of equal priority and time run in this order
     id: options.id?.toLowerCase() ?? orderedUuid(),
-    payload: text,
+    fresh: options.id === undefined,
+    payload,
     priority: options.priority,
     runAt: options.runAt,
     delayMs: parseDuration(options.delay),
     expireAfterMs: parseDuration(options.expireAfter),
-    ...(options.deadline instanceof Date
-      ? { deadline: options.deadline }
-      : { deadlineMs: parseDuration(options.deadline) }),
+    deadline: options.deadline instanceof Date ? options.deadline : undefined,
+    deadlineMs: options.deadline instanceof Date ? undefined : parseDuration(options.deadline),
   };
 }
 
@@ -73,6 +87,7 @@ function refProblems(ref: TaskContract | TaskRef): string[] {
 
 function optionProblems(options: unknown): string[] {
   const problems: string[] = [];
+  if (isEmpty(options)) return problems;
   const reader = OptionReader.open(options, '', problems);
   if (reader === undefined) return problems;
   reader.onlyKnown(['id', 'delay', 'runAt', 'priority', 'expireAfter', 'deadline']);
@@ -88,4 +103,11 @@ function optionProblems(options: unknown): string[] {
   else reader.duration('deadline', '1ms');
   reader.integer('priority', -32_768, 32_767);
   return problems;
+}
+
+/** As the options of most are: nothing has to be read. */
+function isEmpty(options: unknown): boolean {
+  if (Object.getPrototypeOf(options ?? 0) !== Object.prototype) return false;
+  for (const _ in options as object) return false;
+  return true;
 }

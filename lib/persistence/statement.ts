@@ -52,14 +52,22 @@ export class Statement {
 
   /** Sends until there is an answer. Only for statements that an exact re-send does not change: what was not applied and
    *  what may have been applied are both sent again.
+   *  @param again the values from the second time on
    *  @throws StatementFailure of kind `item` or `worker` at once, of the others when `goOn` says no. */
-  async persist<Row>(text: string, values: unknown[], goOn: () => boolean): Promise<Row[]> {
+  async persist<Row>(
+    text: string,
+    values: unknown[],
+    goOn: () => boolean,
+    again = values,
+  ): Promise<Row[]> {
+    let sent = values;
     for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(pause * 2, LONGEST_PAUSE_MS)) {
       try {
-        return await this.run<Row>(text, values);
+        return await this.run<Row>(text, sent);
       } catch (error) {
         if (!isTransient(error) || !goOn()) throw error;
         await sleep(this.clock, jittered(this.clock, pause));
+        sent = again;
       }
     }
   }

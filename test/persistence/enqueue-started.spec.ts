@@ -216,6 +216,7 @@ describe('an enqueue with slots of a worker', () => {
         [task.queueId],
         [task.queueId],
         [1],
+        false,
       ]);
       await db.lapse(survivor, SHORT_LEASE_MS);
       await expect(db.workers.recover(survivor)).resolves.toEqual([]);

@@ -25,13 +25,14 @@ export interface StoredSettings {
 
 /** Tasks and queues go by number in every hot row; this keeps the numbers. */
 export class TaskRepository {
-  private readonly known = new Map<string, TaskIds>();
+  /** By queue, then by name. */
+  private readonly known = new Map<string, Map<string, TaskIds>>();
 
   constructor(private readonly database: Database) {}
 
   /** In the order asked. New names are registered, so a task may be invoked before any worker knows it. */
   async resolve(names: TaskName[], patienceMs: number): Promise<TaskIds[]> {
-    const missing = names.filter((task) => !this.known.has(key(task)));
+    const missing = names.filter((task) => this.find(task) === undefined);
     if (missing.length > 0) {
       const rows = await this.database.statement.persist<{
         ordinal: number;
@@ -43,13 +44,12 @@ export class TaskRepository {
         this.database.patience(patienceMs),
       );
       for (const row of rows) {
-        this.known.set(key(missing[row.ordinal - 1]!), {
-          taskId: row.task_id,
-          queueId: row.queue_id,
-        });
+        const { queue, name } = missing[row.ordinal - 1]!;
+        const ofQueue = this.known.get(queue) ?? new Map<string, TaskIds>();
+        this.known.set(queue, ofQueue.set(name, { taskId: row.task_id, queueId: row.queue_id }));
       }
     }
-    return names.map((task) => this.known.get(key(task))!);
+    return names.map((task) => this.find(task)!);
   }
 
   /** The rows are gone (someone emptied the tables): ask again. */
@@ -73,8 +73,8 @@ export class TaskRepository {
       this.database.patience(patienceMs),
     );
   }
-}
 
-function key({ queue, name }: TaskName): string {
-  return `${queue}\n${name}`;
+  private find({ queue, name }: TaskName): TaskIds | undefined {
+    return this.known.get(queue)?.get(name);
+  }
 }
