@@ -228,6 +228,17 @@ describe('an enqueue with slots of a worker', () => {
     await expect(db.run(one.id)).resolves.toMatchObject({ status: pending, losses: 1 });
   });
 
+  it('inserts as claimed what bears ids that were made for it, and only what there are slots for', async () => {
+    const items = Array.from({ length: 3 }, () => item({ fresh: true }));
+    const claimant = room(2);
+    const { reports, executions } = await enqueue(items, claimant);
+    expect(reports).toEqual(['created', 'created', 'created']);
+    expect(executions.map(({ id, token }) => ({ id, token }))).toEqual(
+      items.slice(0, 2).map(({ id }) => ({ id, token: claimant.token })),
+    );
+    await expect(db.run(items[2]!.id)).resolves.toMatchObject({ status: pending, claims: 0 });
+  });
+
   it('that is sent again finds what it has started, and starts nothing twice', async () => {
     const items = [item(), item(), item()];
     const claimant = room(2);

@@ -1,3 +1,4 @@
+import { jest } from '@jest/globals';
 import pg from 'pg';
 import { v7 as orderedUuid } from 'uuid';
 import type { NewExecution } from '../../lib/persistence/repositories/new-execution.repository.js';
@@ -161,6 +162,96 @@ describe('enqueue', () => {
     await expect(refused).rejects.toMatchObject({ kind: 'item' });
     await expect(db.run(good.id)).resolves.toBeUndefined();
     await expect(enqueue([good])).resolves.toEqual(['created']);
+  });
+
+  describe('of ids that were made for it', () => {
+    const fresh = (rest: Partial<NewExecution> = {}) => item({ fresh: true, ...rest });
+    const stored = (items: NewExecution[]) =>
+      db.test.query(
+        `select e.id, e.payload::text, e.priority, r.priority as run_priority, e.task_id, r.task_id as run_task,
+                r.run_at = e.created_at as due, r.status, r.deadline_at - r.run_at as deadline, r.expires_at
+         from conductor.execution e left join conductor.run r on r.id = e.id where e.id = any($1) order by e.id`,
+        [items.map(({ id }) => id)],
+      );
+
+    it('stores the same as of ids that were given', async () => {
+      const urgent = await db.task(orderedUuid(), { priority: 5 });
+      const items = [{}, { priority: 3, taskId: urgent.taskId }, { taskId: urgent.taskId }].concat(
+        { delayMs: 60_000 } as object,
+        { deadlineMs: 1_000, payload: '{"b": 1, "a": [2]}' } as object,
+      );
+      const made = items.map((rest) => fresh(rest));
+      const given = items.map((rest) => item(rest));
+      await enqueue(made.toReversed());
+      await enqueue(given.toReversed());
+      const without = (rows: Record<string, unknown>[]) =>
+        rows.map(({ id, ...rest }) => (expect(id).toBeDefined(), rest));
+      const rows = without(await stored(made));
+      expect(rows).toHaveLength(items.length);
+      expect(rows).toEqual(without(await stored(given)));
+    });
+
+    it('FC3 makes each once when the reply is lost, whether or not it was applied', async () => {
+      const { statement } = db.database;
+      const original = statement.run.bind(statement);
+      for (const applied of [true, false]) {
+        const items = Array.from({ length: 3 }, () => fresh());
+        const sent = jest.spyOn(statement, 'run');
+        sent.mockImplementationOnce(async (...call) => {
+          if (applied) await original(...call);
+          throw new StatementFailure('ambiguous', new Error('the connection broke'));
+        });
+        try {
+          const { reports } = await db.executions.enqueue(items, [], 5_000);
+          const report = applied ? 'existing' : 'created';
+          expect(reports).toEqual(items.map(() => report));
+          expect(sent).toHaveBeenCalledTimes(2);
+        } finally {
+          sent.mockRestore();
+        }
+        await expect(stored(items)).resolves.toMatchObject(
+          items.map(({ id }) => ({ id, status: 0 })),
+        );
+      }
+    });
+
+    it('FC3 makes each once when the first is still under way as it is sent again', async () => {
+      const one = fresh();
+      await inForeignTransaction(db, async (foreign) => {
+        await foreign.query(callText.replace('false)', 'true)'), callOf(one));
+        const again = enqueue([{ ...one, fresh: false }]);
+        await somebodyWaits(db);
+        await foreign.commit();
+        await expect(again).resolves.toEqual(['existing']);
+      });
+      await expect(stored([one])).resolves.toHaveLength(1);
+    });
+
+    it('is refused as a whole, and not passed over in silence, when somebody has one of them all the same', async () => {
+      const taken = item();
+      await enqueue([taken]);
+      const good = fresh();
+      await expect(enqueue([good, { ...taken, fresh: true }])).rejects.toMatchObject({
+        kind: 'item',
+      });
+      await expect(stored([good])).resolves.toEqual([]);
+    });
+
+    it('beside others that were given reports each by its place', async () => {
+      const known = item();
+      await enqueue([known]);
+      await expect(enqueue([fresh(), known, fresh()])).resolves.toEqual([
+        'created',
+        'existing',
+        'created',
+      ]);
+    });
+
+    it('makes the others when a task is not known', async () => {
+      const items = [fresh(), fresh({ taskId: 999_999 }), fresh()];
+      await expect(enqueue(items)).resolves.toEqual(['created', 'unknownTask', 'created']);
+      await expect(stored(items)).resolves.toHaveLength(2);
+    });
   });
 
   it('wakes the listeners of its channels when it is committed, and nobody when it is rolled back', async () => {

@@ -206,7 +206,7 @@ describe('what Postgres refuses', () => {
         Array.from({ length: COUNT }, (__, at) =>
           enqueuer.one({
             task: { queue: 'default', name: 't' },
-            execution: { id: orderedUuid(), payload: at === BAD ? payload : '1' },
+            execution: { id: orderedUuid(), fresh: true, payload: at === BAD ? payload : '1' },
           }),
         ),
       );
