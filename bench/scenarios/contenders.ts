@@ -25,6 +25,7 @@ export const pgBoss = contender('pg-boss', 'pg-boss');
 export const dbos = contender('DBOS', 'dbos');
 export const bullMq: Contender = { ...contender('BullMQ', 'bullmq'), store: 'redis' };
 export const bare = contender('bare SQL', 'bare');
+export const bareLatency = contender('bare SQL', 'bare-latency');
 
 /** The same subject set up in another way, in a row of its own or in place of the first. */
 export const as = (

@@ -1,6 +1,15 @@
 import { percentile } from '../harness/statistics.js';
 import { checkOnce } from './checks.js';
-import { as, bullMq, dbos, graphileWorker, ours, pgBoss, type Contender } from './contenders.js';
+import {
+  as,
+  bareLatency,
+  bullMq,
+  dbos,
+  graphileWorker,
+  ours,
+  pgBoss,
+  type Contender,
+} from './contenders.js';
 import { entriesOf, type Context, type Measured, type Scenario } from './scenario.js';
 
 const WARM_UP = 200;
@@ -14,6 +23,9 @@ const contenders = [
   as(pgBoss, pgBoss.subject, tuned),
   as(bullMq, bullMq.subject, tuned),
   as(dbos, dbos.subject, tuned),
+  // what the machine needs, and which part of it is the disk's
+  bareLatency,
+  as(bareLatency, 'bare SQL, not durable', { durable: false }),
 ];
 
 /** From just before the invoke to the handler's first line, on a system that has nothing else to do. */

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import pg from 'pg';
 import { v7 } from 'uuid';
-import type { Handle, Job, Place, Setting, Subject, Work } from './subject.js';
+import type { Handle, Job, Place, Setting, Subject, SubjectOptions, Work } from './subject.js';
 
 const BATCH = 500;
 const LOOPS = 2;
@@ -19,7 +19,7 @@ export const settings: Setting[] = [
   },
 ];
 
-const ENQUEUE = `
+export const ENQUEUE = `
 with asked as (select * from unnest($1::uuid[], $2::text[]) x(id, payload)),
 accepted as (
   insert into conductor.execution (id, task_id, priority, created_at, payload)
@@ -27,7 +27,7 @@ accepted as (
 insert into conductor.run (id, run_at, task_id, priority, status)
 select id, now(), 1, 0, 0 from asked order by id`;
 
-const CLAIM = `
+export const CLAIM = `
 with claimed as (
   update conductor.run r
   set status = 1, token = $1, worker_id = 1, claims = r.claims + 1, started = true, started_at = coalesce(r.started_at, $2)
@@ -38,7 +38,7 @@ with claimed as (
   returning r.id)
 select c.id, e.payload::text from claimed c join conductor.execution e on e.id = c.id`;
 
-const SETTLE = `
+export const SETTLE = `
 with ended as (
   delete from conductor.run r where r.id = any($1::uuid[])
   returning r.id, r.token, r.task_id, r.started_at, r.claims, r.failures, r.losses)
@@ -46,13 +46,19 @@ insert into conductor.outcome (id, token, finished_at, started_at, task_id, clai
 select e.id, e.token, now(), e.started_at, e.task_id, e.claims, 4, e.failures, e.losses, 'null'::json from ended e`;
 
 /** A plain loop of SQL in the shape of our own tables, with none of what makes it safe. */
-class Bare implements Subject {
-  private pool!: pg.Pool;
+export class Bare implements Subject {
+  protected pool!: pg.Pool;
   private working = false;
   private loops: Promise<void>[] = [];
 
+  constructor(private readonly options: SubjectOptions) {}
+
   async open({ postgres }: Place): Promise<void> {
-    this.pool = new pg.Pool({ connectionString: postgres, max: LOOPS + 1 });
+    this.pool = new pg.Pool({
+      connectionString: postgres,
+      max: LOOPS + 1,
+      ...(this.options.durable === false && { options: '-c synchronous_commit=off' }),
+    });
     await this.install();
   }
 
@@ -129,4 +135,4 @@ class Bare implements Subject {
   }
 }
 
-export const create = (): Subject => new Bare();
+export const create = (options: SubjectOptions): Subject => new Bare(options);

@@ -1,6 +1,14 @@
 import type { Setting, SubjectModule } from './subject.js';
 
-const modules = ['nest-conductor', 'graphile-worker', 'pg-boss', 'dbos', 'bullmq', 'bare'];
+const modules = [
+  'nest-conductor',
+  'graphile-worker',
+  'pg-boss',
+  'dbos',
+  'bullmq',
+  'bare',
+  'bare-latency',
+];
 
 /** What each subject is set to, and why. One that cannot be loaded here has none. */
 export async function settingsOfAll(): Promise<Record<string, Setting[]>> {

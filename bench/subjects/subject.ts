@@ -61,4 +61,6 @@ export interface SubjectOptions {
   concurrency?: number;
   /** What it is set up for, where that is not the same. Default: throughput. */
   tuned?: 'throughput' | 'latency';
+  /** Whether a commit waits for the disk. Default: yes. */
+  durable?: false;
 }
