@@ -19,7 +19,7 @@ import type {
 } from '../execution/execution-view.js';
 import type { InvokeItem, InvokeOptions } from '../interfaces/invoke-options.js';
 import type { ExecutionReader } from '../persistence/repositories/execution.reader.js';
-import type { Enqueuer } from './enqueuer.js';
+import type { Enqueuer, UnsentExecution } from './enqueuer.js';
 import {
   checkedTimeout,
   ExecutionHandle,
@@ -27,7 +27,7 @@ import {
   type ResultOptions,
 } from './execution-handle.js';
 import { filterProblems, resumeProblems } from './filter-problems.js';
-import { executionsOf, type Execution } from './new-execution.js';
+import { executionsOf } from './new-execution.js';
 import type { ResultWaiter } from './result-waiter.js';
 import type { ResumeFilter, Resumer } from './resumer.js';
 
@@ -103,7 +103,7 @@ export class Conductor {
     const made = items.map(({ payload, ...options }) => make(payload, options));
     const executions = made.some(isThenable)
       ? await Promise.all(made.map(async (one) => await one))
-      : (made as Execution[]);
+      : (made as UnsentExecution[]);
     if (executions.length === 0) return [];
     const name = nameOf(task);
     const outcomes = await this.#enqueuer.many(

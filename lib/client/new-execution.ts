@@ -11,16 +11,14 @@ import { InvalidInvokeError } from '../errors/invalid-invoke.error.js';
 import { PayloadInvalidError } from '../errors/payload-invalid.error.js';
 import { decode, encode } from '../execution/codec.js';
 import type { InvokeOptions } from '../interfaces/invoke-options.js';
-import type { NewExecution } from '../persistence/repositories/new-execution.repository.js';
-
-export type Execution = Omit<NewExecution, 'taskId'>;
+import type { UnsentExecution } from './enqueuer.js';
 
 /** Makes of what a caller asked for, of one task, what is ready to be written. Nothing has been written when this throws, or the
  *  promise that a schema makes of it is rejected.
  *  @throws PayloadInvalidError, SerializationError, InvalidInvokeError */
 export function executionsOf(
   ref: TaskContract | TaskRef,
-): (payload: unknown, options: InvokeOptions) => Execution | Promise<Execution> {
+): (payload: unknown, options: InvokeOptions) => UnsentExecution | Promise<UnsentExecution> {
   const problemsOfRef = refProblems(ref);
   const what = `payload of task "${ref?.name}"`;
   const schema = isTaskContract(ref) ? ref.payload : undefined;
@@ -39,11 +37,12 @@ export function executionsOf(
   };
 }
 
-function execution(payload: string, options: InvokeOptions): Execution {
+function execution(payload: string, options: InvokeOptions): UnsentExecution {
   return {
     // the ids of one process ascend, also within a millisecond: executions of equal priority and time run in this order
     id: options.id?.toLowerCase() ?? orderedUuid(),
     fresh: options.id === undefined,
+    taskId: undefined,
     payload,
     priority: options.priority,
     runAt: options.runAt,

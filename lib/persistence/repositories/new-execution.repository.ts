@@ -4,6 +4,8 @@ import { tasksOf, type Claimant, type ClaimRow } from './execution.repository.js
 
 export interface NewExecution {
   id: string;
+  /** The id was made for this, so nobody else has it. */
+  fresh?: boolean;
   taskId: number;
   priority?: number;
   runAt?: Date;
@@ -55,28 +57,33 @@ export class NewExecutionRepository {
     const { statement, schema } = this.database;
     const tasks = [...new Set(items.map((item) => item.taskId))];
     const served = claimant && tasksOf(claimant);
+    const special = items.filter(hasOptions);
+    const values = [
+      uuidArray(items.map((item) => item.id)),
+      tasks,
+      tasks.length === 1 ? null : items.map((item) => tasks.indexOf(item.taskId) + 1),
+      given(items, special, (item) => item.priority),
+      given(items, special, (item) => item.runAt),
+      given(items, special, (item) => item.delayMs),
+      given(items, special, (item) => item.expireAfterMs),
+      given(items, special, (item) => item.deadlineMs),
+      given(items, special, (item) => item.deadline),
+      items.map((item) => item.payload),
+      channels,
+      claimant?.workerId,
+      claimant?.token,
+      served?.map((task) => task.taskId),
+      served?.map((task) => task.queueId),
+      claimant?.queues.map((queue) => queue.queueId),
+      claimant?.queues.map((queue) => queue.slots),
+    ];
+    const isFresh = items.every((item) => item.fresh);
     const rows = await statement.persist<EnqueuedRow>(
       enqueue.call(schema),
-      [
-        items.map((item) => item.id),
-        tasks,
-        tasks.length === 1 ? null : items.map((item) => tasks.indexOf(item.taskId) + 1),
-        given(items, (item) => item.priority),
-        given(items, (item) => item.runAt),
-        given(items, (item) => item.delayMs),
-        given(items, (item) => item.expireAfterMs),
-        given(items, (item) => item.deadlineMs),
-        given(items, (item) => item.deadline),
-        items.map((item) => item.payload),
-        channels,
-        claimant?.workerId,
-        claimant?.token,
-        served?.map((task) => task.taskId),
-        served?.map((task) => task.queueId),
-        claimant?.queues.map((queue) => queue.queueId),
-        claimant?.queues.map((queue) => queue.slots),
-      ],
+      [...values, isFresh],
       this.database.patience(patienceMs),
+      // the first may have been applied, and its reply lost
+      [...values, false],
     );
     const reports = items.map((): EnqueueReport => 'created');
     const started: EnqueuedRow[] = [];
@@ -115,12 +122,30 @@ function begunRows(
   });
 }
 
-/** One for each item; null where none has it: an array of nulls would be read element by element. */
+function hasOptions(item: NewExecution): boolean {
+  return (
+    item.priority !== undefined ||
+    item.runAt !== undefined ||
+    item.delayMs !== undefined ||
+    item.expireAfterMs !== undefined ||
+    item.deadlineMs !== undefined ||
+    item.deadline !== undefined
+  );
+}
+
+/** One for each item; null where none has it: an array of nulls would be read element by element.
+ *  @param special those that have any option */
 function given<T>(
   items: NewExecution[],
+  special: NewExecution[],
   of: (item: NewExecution) => T | undefined,
 ): (T | null)[] | null {
-  return items.every((item) => of(item) === undefined)
-    ? null
-    : items.map((item) => of(item) ?? null);
+  return special.some((item) => of(item) !== undefined)
+    ? items.map((item) => of(item) ?? null)
+    : null;
+}
+
+/** As Postgres reads it. The driver would look for what has to be quoted in each, half a microsecond an id. */
+function uuidArray(ids: string[]): string {
+  return `{${ids.join(',')}}`;
 }
