@@ -154,6 +154,13 @@ export const mutants: Mutant[] = [
     tests: [persistence('enqueue-started'), 'test/e2e/local-start.spec.ts'],
   },
   {
+    guard: 'enqueue: what is sent again may be there already',
+    file: 'lib/persistence/repositories/execution.repository.ts',
+    code: '[...values, false],',
+    without: '[...values, isFresh],',
+    tests: [persistence('enqueue')],
+  },
+  {
     guard: 'enqueue: only what has its own token is handed to the worker',
     file: sql('enqueue'),
     code: 'and r.token = p_token and',

@@ -36,7 +36,7 @@ const insertRuns = (s: string, items: string) => `
  *  - What most items leave out is null for all of them together, and a task is named by its place in p_tasks, whose settings
  *    are read once: a join for each item, a CTE that both inserts read, and arrays of nulls cost a quarter more.
  *  - p_fresh: nobody else can have these ids, and this is the first time that they are sent. Then they are inserted without
- *    ON CONFLICT, which writes a log record more for each and needs the list of what was made: a third of the time.
+ *    ON CONFLICT, which writes a log record more for each and needs the list of what was made: a quarter of the time.
  *  - p_worker has kept p_slots free in some of its queues, for the tasks p_served: so many are inserted as claimed by it already, with
  *    p_token, which saves the claim. Nothing is overtaken: not while anything of that queue's tasks waits and is due. The worker's row is
  *    locked as by a claim, and passed over when recovery has it, since an invoke waits for nobody's recovery.
