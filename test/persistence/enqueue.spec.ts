@@ -202,7 +202,7 @@ describe('enqueue', () => {
           throw new StatementFailure('ambiguous', new Error('the connection broke'));
         });
         try {
-          const { reports } = await db.executions.enqueue(items, [], 5_000);
+          const { reports } = await db.newExecutions.enqueue(items, [], 5_000);
           const report = applied ? 'existing' : 'created';
           expect(reports).toEqual(items.map(() => report));
           expect(sent).toHaveBeenCalledTimes(2);
