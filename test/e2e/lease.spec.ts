@@ -7,8 +7,8 @@ import { Proxy } from '../hazards/harness/proxy.js';
 import { testApps } from '../support/test-app.js';
 import { until } from '../support/until.js';
 
-/** Of a row of a claim's reply that bears an execution. */
-const CLAIMED = String(claimRow.claimed);
+/** Of a row of a claim's reply that says when it claimed something. */
+const CLAIMED = String(claimRow.at);
 
 describe('the lease of a worker', () => {
   const apps = testApps();

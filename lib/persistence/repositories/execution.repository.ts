@@ -72,22 +72,16 @@ export type SuspendReport =
   { type: 'parked' } | { type: 'lost' } | { type: 'busy' } | { type: 'decided'; names: string[] };
 
 interface ClaimedRow {
-  kind: number;
+  /** Null: a claimed execution. */
+  kind: number | null;
   id: string;
   task_id: number;
-  failures: number;
-  losses: number;
-  claims: number;
-  alone: boolean;
-  priority: number;
-  claimed_at: number;
-  deadline_in_ms: number | null;
-  expires_in_ms: number | null;
   /** Its place in the order of the claim. */
   place: number;
   payload: string;
+  /** What the fewest have: null where nothing is other than usual. */
+  rest: string | null;
   memo: string | null;
-  due_in_ms: number | null;
 }
 
 export const writeReports: Record<number, WriteReport> = {
@@ -117,31 +111,18 @@ export class ExecutionRepository {
       request.offers ?? false,
       request.queues.map((queue) => queue.after ?? null),
     ]);
-    const claimed = rows
-      .filter((row) => row.kind === claimRow.claimed)
-      .sort((a, b) => a.place - b.place);
+    const claimed = rows.filter((row) => row.kind === null).sort((a, b) => a.place - b.place);
+    const told = (kind: number) => rows.find((row) => row.kind === kind);
+    const dueInMs = told(claimRow.due)?.payload;
+    const claimedAt = Number(told(claimRow.at)?.payload);
     return {
-      executions: claimed.map((row) => ({
-        id: row.id,
-        token: request.token,
-        taskId: row.task_id,
-        failures: row.failures,
-        losses: row.losses,
-        claims: row.claims,
-        alone: row.alone,
-        priority: row.priority,
-        claimedAt: row.claimed_at,
-        deadlineInMs: row.deadline_in_ms ?? undefined,
-        expiresInMs: row.expires_in_ms ?? undefined,
-        payload: row.payload,
-        records: parseMemo(row.memo),
-      })),
-      dueInMs: rows.find((row) => row.kind === claimRow.due)?.due_in_ms ?? undefined,
+      executions: claimed.map((row) => executionOf(row, request.token, claimedAt)),
+      dueInMs: dueInMs === undefined ? undefined : Number(dueInMs),
       cursors: new Map(
         rows.filter((row) => row.kind === claimRow.cursor).map((row) => [row.task_id, row.payload]),
       ),
-      overdue: rows.some((row) => row.kind === claimRow.overdue),
-      refused: rows.some((row) => row.kind === claimRow.refused),
+      overdue: told(claimRow.overdue) !== undefined,
+      refused: told(claimRow.refused) !== undefined,
     };
   }
 
@@ -205,6 +186,40 @@ export class ExecutionRepository {
 }
 
 /** In the columns of a statement: each task, with its queue. */
+type Rest = Pick<
+  ClaimRow,
+  'claims' | 'failures' | 'losses' | 'priority' | 'alone' | 'deadlineInMs' | 'expiresInMs'
+>;
+
+const USUAL: Rest = { claims: 1, failures: 0, losses: 0, priority: 0, alone: false };
+
+function executionOf(row: ClaimedRow, token: string, claimedAt: number): ClaimRow {
+  const rest = row.rest === null ? USUAL : parseRest(row.rest);
+  return {
+    id: row.id,
+    token,
+    taskId: row.task_id,
+    failures: rest.failures,
+    losses: rest.losses,
+    claims: rest.claims,
+    alone: rest.alone,
+    priority: rest.priority,
+    claimedAt,
+    deadlineInMs: rest.deadlineInMs,
+    expiresInMs: rest.expiresInMs,
+    payload: row.payload,
+    records: parseMemo(row.memo),
+  };
+}
+
+/** Infinity where it has no deadline, or does not expire. */
+function parseRest(text: string): Rest {
+  const [claims, failures, losses, priority, alone, deadlineInMs, expiresInMs] = text
+    .split(' ')
+    .map(Number) as [number, number, number, number, number, number, number];
+  return { claims, failures, losses, priority, alone: alone === 1, deadlineInMs, expiresInMs };
+}
+
 export function tasksOf({ queues }: Claimant): { taskId: number; queueId: number }[] {
   return queues.flatMap(({ queueId, taskIds }) => taskIds.map((taskId) => ({ taskId, queueId })));
 }

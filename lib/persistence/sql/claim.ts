@@ -5,11 +5,12 @@ import { isOverdue } from './overdue.js';
 import { ready, waitsAlone } from './ready.js';
 import { plannedOnce, sqlFunction } from './sql-function.js';
 
-/** What a returned row says. `due`: how long until something else can be claimed. `refused`: this worker was reaped, or its code is
+/** What a returned row says that is no claimed execution. `at`: the time of the claim, before all else. `due`: how long until something else can
+ *  be claimed. `refused`: this worker was reaped, or its code is
  *  older than newer code allows by now; the heartbeat says which.
  *  `overdue`: some were not claimed because their time is over; end_overdue ends them. `cursor`: where the claim came to in a queue
  *  (whose id is in task_id) that it filled all slots of. */
-export const claimRow = { claimed: 0, due: 1, refused: 2, overdue: 3, cursor: 4 } as const;
+export const claimRow = { at: 0, due: 1, refused: 2, overdue: 3, cursor: 4 } as const;
 
 const inLane = (alias: string) =>
   `${ready(alias)} and ${alias}.priority = lane_priority and ${alias}.status = lane_status and ${alias}.run_at <= ts
@@ -28,6 +29,7 @@ const inLane = (alias: string) =>
  *  - p_after: a cursor of the claim before, or null. What that one passed is not looked at again: it is claimed, and as long as an old
  *    snapshot is open, or until the next vacuum, all of it is still in the index. With 20,000 drained under an old snapshot a claim
  *    read them all again each time. What came to stand before the cursor meanwhile waits for a claim without one.
+ *  - A row has few columns, since each costs a conversion here and a string there: what most have in common is not sent (`rest`).
  *  - What runs alone is claimed by itself, by a busy worker only after p_alone_patience_ms: an idle process had its chance
  *    then. It is claimed but not started (see start_alone). */
 export const claim = sqlFunction({
@@ -43,13 +45,11 @@ export const claim = sqlFunction({
     'p_offers boolean',
     'p_after text[] default null',
   ],
-  returns: `table(kind int, id uuid, task_id int, failures smallint, losses smallint, claims int, alone boolean, priority smallint,
-    claimed_at double precision, deadline_in_ms double precision, expires_in_ms double precision, place int, payload text, memo text, due_in_ms double precision)`,
+  returns: 'table(kind int, id uuid, task_id int, place int, payload text, rest text, memo text)',
   planning: plannedOnce,
   body: (s) => `
 declare
   ts timestamptz := ${s}.clock();
-  ts_ms double precision := extract(epoch from ts) * 1000; -- once: in each row it took as long as the lookup of the payload
   tasks int[];
   lane_priority smallint;
   lane_status smallint;
@@ -151,11 +151,16 @@ begin
         from ${s}.run x where x.id = taken[cardinality(taken)];
         return next;
         payload := null;
+        task_id := null;
       end if;
     end loop;
   end if;
 
   if cardinality(ids) > 0 then
+    kind := ${claimRow.at};
+    payload := extract(epoch from ts) * 1000;
+    return next;
+    payload := null;
     return query
       with claimed as (
         update ${s}.run r
@@ -164,10 +169,13 @@ begin
             offers = case r.status when ${status.blocked} then r.offers end
         where r.id = any(ids) and (${isOverdue('r')}) is not true
         returning r.id, r.task_id, r.failures, r.losses, r.claims, r.alone, r.priority, r.deadline_at, r.expires_at)
-      select ${claimRow.claimed}, c.id, c.task_id, c.failures, c.losses, c.claims, c.alone, c.priority, ts_ms,
-             (extract(epoch from c.deadline_at - ts) * 1000)::double precision,
-             (extract(epoch from c.expires_at - ts) * 1000)::double precision, o.place::int, e.payload::text,
-             case when c.claims > 1 then ${memo(s, 'c.id')} end, null::double precision
+      select null::int, c.id, c.task_id, o.place::int, e.payload::text,
+             case when (c.claims, c.failures, c.losses, c.priority, c.alone) <> (1, 0, 0, 0, false)
+                    or c.deadline_at is not null or c.expires_at is not null
+                  then concat_ws(' ', c.claims, c.failures, c.losses, c.priority, c.alone::int,
+                         coalesce((extract(epoch from c.deadline_at - ts) * 1000)::text, 'Infinity'),
+                         coalesce((extract(epoch from c.expires_at - ts) * 1000)::text, 'Infinity')) end,
+             case when c.claims > 1 then ${memo(s, 'c.id')} end
       from claimed c
       join ${s}.execution e on e.id = c.id
       join unnest(ids) with ordinality o(id, place) on o.id = c.id;
@@ -182,7 +190,7 @@ begin
   if cardinality(unfilled) > 0 then due := ${s}.next_due(unfilled); end if;
   if due is not null then
     kind := ${claimRow.due};
-    due_in_ms := extract(epoch from due - ts) * 1000;
+    payload := extract(epoch from due - ts) * 1000;
     return next;
   end if;
 end`,

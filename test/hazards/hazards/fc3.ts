@@ -95,7 +95,7 @@ export const fc3: Hazard = {
 /** A claim that found nothing, or a beat, loses nothing with its reply. */
 function changedSomething({ kind, rows }: CutReply): boolean {
   return kind === 'claim'
-    ? rows.includes(String(claimRow.claimed))
+    ? rows.includes(String(claimRow.at))
     : ['save_steps', 'settle', 'enqueue', 'release_orphans'].includes(kind);
 }
 
