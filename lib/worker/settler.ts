@@ -65,7 +65,7 @@ export class Settler {
 
   private readonly reported = (report: WriteReport, item: Settling): void => {
     if (report === 'busy' && !this.abandoned)
-      return void this.clock.startTimer(BUSY_PAUSE_MS, () => this.send(item));
+      return void this.clock.startTimer(BUSY_PAUSE_MS, () => this.send({ ...item, wasBusy: true }));
     const { attempt, outcome } = item;
     this.waiting -= 1;
     if (outcome.type === 'retry') this.ports.retryIn(outcome.delayMs);

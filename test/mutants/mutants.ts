@@ -21,6 +21,20 @@ export const mutants: Mutant[] = [
     tests: [persistence('fence')],
   },
   {
+    guard: 'settle: the token, where nothing is locked first',
+    file: sql('settle'),
+    code: 'where r.id = a.id and r.token = a.token and a.outcome',
+    without: 'where r.id = a.id and a.outcome',
+    tests: [persistence('fence')],
+  },
+  {
+    guard: 'settle: no lock is waited for for long',
+    file: sql('settle'),
+    code: "perform set_config('lock_timeout', '${LOCK_PATIENCE_MS}', true);",
+    without: '',
+    tests: [persistence('fence')],
+  },
+  {
     guard: 'settle: what somebody else has locked is skipped',
     file: sql('settle'),
     code: 'where a.outcome = ${code.completed} for update of r skip locked),',

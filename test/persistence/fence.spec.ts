@@ -39,7 +39,8 @@ describe('the fence', () => {
       { type: 'released' },
       { type: 'blocked', error: failure },
     ] as const) {
-      await expect(db.settle([stale], outcome)).resolves.toEqual(['lost']);
+      for (const wasBusy of [false, true])
+        await expect(db.settle([stale], outcome, false, wasBusy)).resolves.toEqual(['lost']);
     }
     await expect(db.save(stale, [record('stale')])).resolves.toEqual(['lost']);
     await expect(db.suspend(stale, [openWait('stale', 1_000)])).resolves.toEqual([
@@ -58,34 +59,40 @@ describe('the fence', () => {
     await expect(db.settle([current], completed())).resolves.toEqual(['applied']);
   });
 
-  it('tells the stale from the current entry when one statement holds both', async () => {
-    const { stale, current } = await superseded();
-    await expect(
-      db.steps.save(
-        [
-          { ...stale, records: [record('same name')] },
-          { ...current, records: [record('same name')] },
-        ],
-        () => false,
-      ),
-    ).resolves.toEqual(['lost', 'applied']);
-    await expect(
-      db.executions.suspend(
-        [
-          { ...stale, records: [openWait('past', -1_000)] },
-          { ...current, records: [openWait('future', 60_000)] },
-        ],
-        () => false,
-      ),
-    ).resolves.toEqual([{ type: 'lost' }, { type: 'parked' }]);
-    await db.clock.advance(61_000);
-    const again = await db.claimOne(worker, task);
-    await expect(db.settle([stale, again], completed('mine'))).resolves.toEqual([
-      'lost',
-      'applied',
-    ]);
-    await expect(db.outcome(stale.id)).resolves.toMatchObject({ token: again.token });
-  });
+  it.each([
+    ['', false],
+    [', where it is not waited for', true],
+  ])(
+    'tells the stale from the current entry when one statement holds both%s',
+    async (_, wasBusy) => {
+      const { stale, current } = await superseded();
+      await expect(
+        db.steps.save(
+          [
+            { ...stale, records: [record('same name')] },
+            { ...current, records: [record('same name')] },
+          ],
+          () => false,
+        ),
+      ).resolves.toEqual(['lost', 'applied']);
+      await expect(
+        db.executions.suspend(
+          [
+            { ...stale, records: [openWait('past', -1_000)] },
+            { ...current, records: [openWait('future', 60_000)] },
+          ],
+          () => false,
+        ),
+      ).resolves.toEqual([{ type: 'lost' }, { type: 'parked' }]);
+      await db.clock.advance(61_000);
+      const again = await db.claimOne(worker, task);
+      await expect(db.settle([stale, again], completed('mine'), false, wasBusy)).resolves.toEqual([
+        'lost',
+        'applied',
+      ]);
+      await expect(db.outcome(stale.id)).resolves.toMatchObject({ token: again.token });
+    },
+  );
 
   it('reports an exact re-send as a duplicate, and changes nothing', async () => {
     await db.enqueue(task);
@@ -103,23 +110,55 @@ describe('the fence', () => {
     ).resolves.toEqual([{ value: 'first' }]);
   });
 
-  it('goes on without a row that somebody else has locked, and reports it busy', async () => {
-    await db.enqueue(task, 2);
-    const locked = await db.claimOne(worker, task);
-    const free = await db.claimOne(worker, task);
-    const foreign = new pg.Client(db.test.url);
-    await foreign.connect();
+  it.each([
+    ['', false],
+    [', the second time as well', true],
+  ])(
+    'goes on without a row that somebody else has locked, and reports it busy%s',
+    async (_, wasBusy) => {
+      await db.enqueue(task, 2);
+      const locked = await db.claimOne(worker, task);
+      const free = await db.claimOne(worker, task);
+      const foreign = new pg.Client(db.test.url);
+      await foreign.connect();
+      try {
+        await foreign.query('begin');
+        await foreign.query(`select 1 from conductor.run where id = $1 for update`, [locked.id]);
+        await expect(db.save(locked, [record('a')])).resolves.toEqual(['busy']);
+        await expect(db.suspend(locked, [openWait('w', 1_000)])).resolves.toEqual([
+          { type: 'busy' },
+        ]);
+        await expect(db.settle([locked, free], completed(), false, wasBusy)).resolves.toEqual([
+          'busy',
+          'applied',
+        ]);
+        await foreign.query('commit');
+      } finally {
+        await foreign.end();
+      }
+      await expect(db.settle([locked], completed())).resolves.toEqual(['applied']);
+    },
+  );
+
+  it('leaves the time for which a session waits for locks as it was', async () => {
+    await db.enqueue(task);
+    const { id, token } = await db.claimOne(worker, task);
+    const client = new pg.Client(db.test.url);
+    await client.connect();
     try {
-      await foreign.query('begin');
-      await foreign.query(`select 1 from conductor.run where id = $1 for update`, [locked.id]);
-      await expect(db.save(locked, [record('a')])).resolves.toEqual(['busy']);
-      await expect(db.suspend(locked, [openWait('w', 1_000)])).resolves.toEqual([{ type: 'busy' }]);
-      await expect(db.settle([locked, free], completed())).resolves.toEqual(['busy', 'applied']);
-      await foreign.query('commit');
+      await client.query('begin');
+      await client.query(`set local lock_timeout = '7s'`);
+      await client.query(`select conductor.settle($1, $2, '{0}', '{1}', '{null}', '{false}')`, [
+        [id],
+        [token],
+      ]);
+      const { rows } = await client.query('show lock_timeout');
+      expect(rows).toEqual([{ lock_timeout: '7s' }]);
+      await client.query('commit');
     } finally {
-      await foreign.end();
+      await client.end();
     }
-    await expect(db.settle([locked], completed())).resolves.toEqual(['applied']);
+    await expect(db.outcome(id)).resolves.toMatchObject({ result: 1 });
   });
 
   it('holds under the row’s lock: what a claim in flight has taken away is not settled by the old attempt', async () => {

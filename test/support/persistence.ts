@@ -158,9 +158,10 @@ export class Statements {
     fences: Fence[],
     outcome: Parameters<ExecutionRepository['settle']>[0][number]['outcome'],
     forget = false,
+    wasBusy = false,
   ) {
     return this.executions.settle(
-      fences.map(({ id, token }) => ({ id, token, outcome, forget })),
+      fences.map(({ id, token }) => ({ id, token, outcome, forget, wasBusy })),
       () => false,
     );
   }

@@ -58,6 +58,8 @@ export interface SettleItem {
   outcome: SettledOutcome;
   /** Whether a step's error or a step between two tries may be recorded, which a failed attempt forgets. */
   forget: boolean;
+  /** Somebody else had its row locked: this time it is not waited for. */
+  wasBusy?: boolean;
 }
 
 export interface SuspendItem {
@@ -157,6 +159,7 @@ export class ExecutionRepository {
           item.outcome.type === 'retry' ? Math.ceil(item.outcome.delayMs) : null,
         ),
         items.map((item) => item.forget),
+        items.some((item) => item.wasBusy),
       ],
       goOn,
     );
