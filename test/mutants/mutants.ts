@@ -238,6 +238,13 @@ export const mutants: Mutant[] = [
     tests: ['test/e2e/claimed-ahead'],
   },
   {
+    guard: 'worker: a queue that fills every burst leaves the others their turn',
+    file: 'lib/worker/worker.ts',
+    code: 'this.turn = (this.turn + 1) % queues.length;',
+    without: 'this.turn = 0;',
+    tests: ['test/e2e/claimed-ahead'],
+  },
+  {
     guard: 'recovery: only by who has been steady for a lease',
     file: sql('recover'),
     code: "and me.steady_since <= ts - w.lease_ms * interval '1 ms'",
