@@ -41,16 +41,15 @@ export class Asks {
   }
 
   resolve(ask: Ask, value: unknown): void {
-    this.answered(ask)?.resolve(value);
+    this.answered(ask).resolve(value);
   }
 
   reject(ask: Ask, error: unknown): void {
-    this.answered(ask)?.reject(error);
+    this.answered(ask).reject(error);
   }
 
-  private answered(ask: Ask): Ask['reply'] {
-    const { reply } = ask;
-    if (reply === undefined) return undefined; // a wait that could not be stored was over meanwhile
+  private answered(ask: Ask): NonNullable<Ask['reply']> {
+    const reply = ask.reply!;
     ask.answered = true;
     // there may be thousands of them until the handler ends
     ask.reply = ask.body = ask.options = undefined;

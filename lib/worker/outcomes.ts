@@ -15,6 +15,8 @@ export interface OutcomePorts {
   lost(): void;
   /** What a transactional body wrote could not be committed. */
   uncommitted(ask: Ask, error: unknown): void;
+  /** A wait could not be stored. @returns whether it was still going on, and is not any more */
+  dropWait(ask: Ask): boolean;
   /** Something can be delivered, or a write is over. */
   changed(): void;
 }
@@ -122,8 +124,10 @@ export class Outcomes {
     if (error instanceof LeaseLostError) return this.ports.lost();
     for (const { record } of entries) {
       const ask = this.asks.get(record.name);
-      if (ask === undefined || ask.answered) continue;
-      if (ask.transactional) this.ports.uncommitted(ask, error);
+      if (ask === undefined) continue;
+      const isWait = record.status === 'open';
+      if (isWait && !this.ports.dropWait(ask)) continue; // what comes of it has its place behind this write
+      if (ask.transactional && !isWait) this.ports.uncommitted(ask, error);
       else this.ready.push(() => this.asks.reject(ask, error));
     }
   }

@@ -101,6 +101,10 @@ export class Replay implements OutcomePorts {
     this.bodies.failed(ask, error);
   }
 
+  dropWait(ask: Ask): boolean {
+    return this.waits.drop(ask);
+  }
+
   changed(): void {
     if (this.turnScheduled || this.closed) return;
     this.turnScheduled = true;

@@ -29,6 +29,13 @@ export class Waits {
     this.asks.push(ask);
   }
 
+  /** It could not be stored. @returns false if it is over already */
+  drop(ask: Ask): boolean {
+    const at = this.asks.indexOf(ask);
+    if (at !== -1) this.asks.splice(at, 1);
+    return at !== -1;
+  }
+
   /** The one that was over first, whatever the order in which they were asked for. */
   takeDue(now: number): Ask | undefined {
     const first = this.asks.reduce<Ask | undefined>(

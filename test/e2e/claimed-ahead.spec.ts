@@ -51,6 +51,18 @@ describe('what is claimed ahead', () => {
       blockedBefore = blocked;
     }
 
+    @Task('blocks beyond')
+    blocksBeyond({ payload: instant }: { payload: number }) {
+      // the worker's idea of the database's time is late by as much as a claim's reply was on its way
+      while (Date.now() < instant + 400);
+    }
+
+    @Task('sleeps until')
+    async sleepsUntil({ payload: instant }: { payload: number }, ctx: TaskContext) {
+      fences.push(ctx.fence);
+      await ctx.sleepUntil('instant', new Date(instant));
+    }
+
     @Task('enters')
     enters({ payload }: { payload: string }) {
       stores.push(requests.getStore());
@@ -218,6 +230,19 @@ describe('what is claimed ahead', () => {
     await ended(202);
     await failed(2);
     expect(begun).toEqual([]);
+  });
+
+  it('does not sleep until an instant that has passed while it waited', async () => {
+    const app = await apps.start({ providers: [Tasks], queues: { default: { concurrency: 1 } } });
+    await warmUp(app);
+    await app.conductor.invokeMany({ name: 'held' }, [{ payload: null }]);
+    const instant = Date.now() + 200;
+    await app.conductor.invoke({ name: 'blocks beyond' }, instant);
+    await app.conductor.invoke({ name: 'sleeps until' }, instant);
+    await claimed(3);
+    gate.open();
+    await ended(203);
+    expect(fences).toHaveLength(1);
   });
 
   it('lets a queue begin beside one whose handlers fill every burst', async () => {
