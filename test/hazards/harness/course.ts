@@ -7,7 +7,7 @@ import { feed } from './feed.js';
 import { Fleet, type FleetSize } from './fleet.js';
 import { readRecords, readRest, type History, type Rest } from './history.js';
 import { createLedger } from './ledger.js';
-import type { Load } from './load.js';
+import type { Load, Planned } from './load.js';
 import { Proxy, type ProxyHooks } from './proxy.js';
 import type { Random } from './random.js';
 import type { ProcessEnd } from './worker-process.js';
@@ -115,7 +115,7 @@ export async function run<P, F extends Fault>(
       faults,
       history: {
         load,
-        accepted: fed.accepted,
+        accepted: withWhatTheyAskFor(load, fed.accepted),
         ...(await readRecords(cluster)),
         heldUpMs,
         rest,
@@ -141,6 +141,13 @@ export async function run<P, F extends Fault>(
     await cluster.close();
     await build.remove();
   }
+}
+
+function withWhatTheyAskFor<P>(load: Load<P>, accepted: Planned<P>[]): Planned<P>[] {
+  return accepted.flatMap((planned) => [
+    planned,
+    ...withWhatTheyAskFor(load, load.asksFor?.(planned.payload) ?? []),
+  ]);
 }
 
 /** Whether all work ended and every dead worker was struck off in time. */

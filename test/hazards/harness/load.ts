@@ -18,7 +18,7 @@ export interface Body {
 /** What a load asks for, and what must come of it. */
 export interface Load<P = unknown> {
   /** Tells the worker which tasks to have. */
-  id: 'A' | 'reads' | 'long' | 'batch' | 'poison' | 'workflow' | 'frozen';
+  id: 'A' | 'family' | 'reads' | 'long' | 'batch' | 'poison' | 'workflow' | 'frozen';
   description: string;
   task: TaskContract;
   /** The bodies that leave a row in the ledger. */
@@ -26,6 +26,8 @@ export interface Load<P = unknown> {
   /** Steps that leave a row in the engine's database, in the transaction of their record. */
   transactional?: string[];
   plan(count: number, random: Random): Planned<P>[];
+  /** What its handler asks for in its turn: accepted, once it has completed. */
+  asksFor?(payload: P): Planned<P>[];
   /** The failures that this payload brings about, each one handled by another attempt. */
   failuresOf(payload: P): number;
   /** The code of the error that it has to end with; without it every execution has to complete. */

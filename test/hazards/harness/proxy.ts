@@ -34,6 +34,8 @@ export interface CutReply {
 }
 
 export interface ProxyHooks {
+  /** What it begins with. Default: `pass`. */
+  mode?: Mode;
   judge?: (request: Request) => Verdict;
   /** After the connection was cut. */
   cut?: (reply: CutReply) => void;
@@ -41,7 +43,7 @@ export interface ProxyHooks {
 
 /** The way from one process to Postgres, on which anything may happen. */
 export class Proxy {
-  mode: Mode = { type: 'pass' };
+  mode: Mode;
   private readonly server: Server;
   private readonly open = new Set<Connection>();
 
@@ -50,6 +52,7 @@ export class Proxy {
     private readonly upstream: string,
     private readonly hooks: ProxyHooks = {},
   ) {
+    this.mode = hooks.mode ?? { type: 'pass' };
     this.server = createServer((client) => {
       if (!/^(::1|(::ffff:)?127\.)/.test(client.remoteAddress ?? '')) return client.destroy();
       const { hostname, port } = new URL(this.upstream);

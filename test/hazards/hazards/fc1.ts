@@ -3,8 +3,10 @@ import type { Conditions, Figures, Hazard, Tier } from '../hazard.js';
 import { run, type Course, type Fault, type Site } from '../harness/course.js';
 import { judge } from '../harness/judge.js';
 import { whatRunsIn } from '../harness/kill.js';
+import { startsOf } from '../harness/local-starts.js';
 import { Random } from '../harness/random.js';
 import { loadA, type OrderPayload } from '../loads/load-a.js';
+import { loadFamily, type MemberPayload } from '../loads/load-family.js';
 
 const PAUSE_MS = 200;
 
@@ -24,6 +26,18 @@ const full: Course<OrderPayload> = { ...scaled, executions: 5_000, concurrency: 
 
 const courses: Record<Tier, Course<OrderPayload>> = { fast, scaled, full };
 
+const ofFamilies = (course: Course<OrderPayload>, executions: number): Course<MemberPayload> => ({
+  ...course,
+  load: loadFamily,
+  executions,
+});
+
+const familyCourses: Record<Tier, Course<MemberPayload>> = {
+  fast: ofFamilies(fast, 8),
+  scaled: ofFamilies(scaled, 60),
+  full: ofFamilies(full, 100),
+};
+
 /** Ends every connection of workers and client, again and again. Nobody may lose its lease by it. */
 async function terminateBackends(
   { cluster, log }: Pick<Site, 'cluster' | 'log'>,
@@ -42,25 +56,29 @@ async function terminateBackends(
   return faults;
 }
 
+async function runFc1<P>(course: Course<P>, { seed, tier, log }: Conditions): Promise<Figures> {
+  const { history, faults, problems } = await run(course, new Random(seed), log, (site) =>
+    terminateBackends(site, course.spanMs),
+  );
+  return judge({
+    id: 'FC1',
+    seed,
+    tier,
+    load: `${course.executions} executions of ${course.load.description}`,
+    history,
+    faults,
+    expectedFaults: course.spanMs / PAUSE_MS,
+    recoveries: [],
+    ...startsOf(course.load, history, problems),
+    log,
+  });
+}
+
 export const fc1: Hazard = {
   id: 'FC1',
   title: 'all backends of the engine terminated every 200 ms for 30 s',
-  async run({ seed, tier, log }: Conditions): Promise<Figures> {
-    const course = courses[tier];
-    const { history, faults, problems } = await run(course, new Random(seed), log, (site) =>
-      terminateBackends(site, course.spanMs),
-    );
-    return judge({
-      id: 'FC1',
-      seed,
-      tier,
-      load: `${course.executions} executions of ${loadA.description}`,
-      history,
-      faults,
-      expectedFaults: course.spanMs / PAUSE_MS,
-      recoveries: [],
-      problems,
-      log,
-    });
-  },
+  run: async (conditions) => [
+    await runFc1(courses[conditions.tier], conditions),
+    await runFc1(familyCourses[conditions.tier], conditions),
+  ],
 };

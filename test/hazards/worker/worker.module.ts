@@ -6,6 +6,7 @@ import type { Load } from '../harness/load.js';
 import { LEDGER_URL, LedgerWriter } from './ledger-writer.js';
 import { OrderSteps, OrderTasks } from './load-a.tasks.js';
 import { BatchTasks } from './load-batch.tasks.js';
+import { FamilyTasks } from './load-family.tasks.js';
 import { FrozenTasks, StopsBeforeCommit } from './load-frozen.tasks.js';
 import { PoisonTasks } from './load-poison.tasks.js';
 import { LongTasks } from './load-long.tasks.js';
@@ -22,6 +23,7 @@ const providersOf: Record<Load['id'], Provider[]> = {
   reads: [ReadTasks],
   long: [LongTasks],
   batch: [BatchTasks],
+  family: [FamilyTasks],
   poison: [PoisonTasks],
   workflow: [WorkflowSteps, WorkflowTasks],
   frozen: [FrozenTasks, StopsBeforeCommit],

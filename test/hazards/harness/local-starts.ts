@@ -1,0 +1,39 @@
+import { statusCode } from '../../../lib/execution/execution-status.js';
+import type { Change } from './audit-trigger.js';
+import { byExecution, type History } from './history.js';
+import type { Trial } from './judge.js';
+import type { Load } from './load.js';
+
+/** What began as running: its invoke found a slot free in its own process. */
+export function localStarts(changes: Change[]): Change[] {
+  return changes.filter(
+    ({ subject, op, status }) =>
+      subject === 'run' && op === 'insert' && status === statusCode.running,
+  );
+}
+
+/** How many of these were taken from the process that they began in: by a recovery, or since that process did not know of them. */
+export function takenAgain(changes: Change[]): number {
+  const changesOf = byExecution(changes.filter(({ subject }) => subject === 'run'));
+  return localStarts(changes).filter(({ execution }) => {
+    const [, next] = changesOf.get(execution)!;
+    return next?.statement === 'recover' || next?.statement === 'release_orphans';
+  }).length;
+}
+
+/** What to tell of a run, and why it shows nothing, where its handlers ask for others. */
+export function startsOf<P>(
+  { asksFor }: Load<P>,
+  { changes }: History,
+  problems: string[],
+): Pick<Trial, 'measured' | 'problems'> {
+  if (asksFor === undefined) return { problems };
+  const began = localStarts(changes).length;
+  return {
+    measured: { 'began with their invoke': began, 'of these taken again': takenAgain(changes) },
+    problems: [
+      ...problems,
+      ...(began === 0 ? ['does not count: nothing began with the reply to its invoke'] : []),
+    ],
+  };
+}
