@@ -48,11 +48,11 @@ export class Dispatcher implements AttemptEnd {
   }
 
   /** What came for one queue, in the order in which it is to begin. */
-  receive(slots: QueueSlots, attempts: Attempt[], now: number): void {
+  receive(slots: QueueSlots, attempts: Attempt[]): void {
     this.giveBack(slots.add(attempts));
     // claimed when the stop was announced: it has not begun, and need not
     if (this.lease.workerId === undefined) this.giveBack(slots.takeBack());
-    this.outside.runInAsyncScope(() => this.fill(slots, now));
+    this.outside.runInAsyncScope(() => this.fill(slots, this.clock.now()));
   }
 
   /** Nothing that waits for a slot shall begin: others may have it. */
@@ -139,11 +139,11 @@ export class Dispatcher implements AttemptEnd {
 
   /** Each queue is the first in its turn: the first may have a burst to itself. */
   private fillAll(): void {
-    const now = this.clock.now();
     const queues = this.slots.all;
     this.turn = (this.turn + 1) % queues.length;
+    // handlers of the queue before may have blocked the event loop
     for (let n = 0; n < queues.length; n += 1)
-      this.fill(queues[(this.turn + n) % queues.length]!, now);
+      this.fill(queues[(this.turn + n) % queues.length]!, this.clock.now());
   }
 
   /** They have not begun: others may have them. */

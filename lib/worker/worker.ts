@@ -184,7 +184,7 @@ export class Worker {
       if (others === undefined) came.set(slots, [attempt]);
       else others.push(attempt);
     }
-    for (const [slots, attempts] of came) this.dispatcher.receive(slots, attempts, now);
+    for (const [slots, attempts] of came) this.dispatcher.receive(slots, attempts);
   }
 
   private async startAlone(attempt: Attempt): Promise<boolean> {

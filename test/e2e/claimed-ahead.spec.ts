@@ -262,6 +262,20 @@ describe('what is claimed ahead', () => {
     expect(blockedBefore).toBe(1);
   });
 
+  it('does not begin once a handler of another queue has taken its time', async () => {
+    const app = await apps.start({
+      providers: [Tasks],
+      queues: { default: { concurrency: 1 }, other: { concurrency: 1 } },
+      autoStart: false,
+    });
+    await app.conductor.invoke({ name: 'blocks' }, 800);
+    const invoke = { name: 'elsewhere', queue: 'other' };
+    const execution = await app.conductor.invoke(invoke, null, { expireAfter: '500ms' });
+    await app.orchestrator.start();
+    await expect(execution.result({ timeout: '20s' })).rejects.toThrow('ExpiredError');
+    expect(blockedBefore).toBeUndefined();
+  });
+
   it('FZ1 does not begin when the process stood still for longer than its lease', async () => {
     const app = await apps.start({
       providers: [Tasks],

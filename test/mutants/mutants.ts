@@ -267,7 +267,7 @@ export const mutants: Mutant[] = [
   },
   {
     guard: 'worker: a queue that fills every burst leaves the others their turn',
-    file: 'lib/worker/worker.ts',
+    file: 'lib/worker/dispatcher.ts',
     code: 'this.turn = (this.turn + 1) % queues.length;',
     without: 'this.turn = 0;',
     tests: ['test/e2e/claimed-ahead'],
