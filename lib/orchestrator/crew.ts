@@ -64,6 +64,7 @@ export class Crew {
       defaults: options.defaults,
       clock,
       stopping: () => this.stopping,
+      outlivedLease: () => this.worker.outlivedLease,
       transactions,
     });
     this.worker = new Worker(executions, runner, this.log, clock);

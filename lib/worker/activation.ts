@@ -46,6 +46,7 @@ export interface ActivationTools {
   defaults: TaskDefaults;
   clock: Clock;
   stopping: () => boolean;
+  outlivedLease: () => boolean;
   /** Undefined: the app has not said of which DataSource. */
   transactions?: StepTransactions;
 }
@@ -222,6 +223,10 @@ export class Activation implements ActiveExecution, JournalPorts, ContextParts {
 
   stopping(): boolean {
     return this.tools.stopping();
+  }
+
+  outlivedLease(): boolean {
+    return this.tools.outlivedLease();
   }
 
   interrupted(): boolean {

@@ -28,6 +28,8 @@ export interface JournalPorts {
   stopping(): boolean;
   /** Whether its signal was aborted for that: what a body throws from then on is no failure of its own. */
   interrupted(): boolean;
+  /** Whether the process stood still for longer than its lease, and no timer could tell yet. */
+  outlivedLease(): boolean;
   end(end: JournalEnd): void;
   /** A call came from a handler that was dropped: it will never be answered. */
   lateCall(call: string): void;

@@ -135,7 +135,10 @@ export class Replay implements OutcomePorts {
     if (delivery !== undefined) return this.deliver(delivery);
     const over = this.waits.takeDue(this.clock.now());
     if (over !== undefined) return this.waitOver(over);
-    if (!this.ports.stopping()) this.bodies.start();
+    if (this.bodies.first !== undefined && !this.ports.stopping()) {
+      if (this.ports.outlivedLease()) return this.lost();
+      this.bodies.start();
+    }
     this.rest();
   }
 

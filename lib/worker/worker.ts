@@ -135,7 +135,12 @@ export class Worker {
     if (may) this.wake();
   }
 
-  /** By the local clock: from then on nothing begins that waits for a slot. */
+  /** Whether this process stood still for longer than its lease, and the timer that gives it up is still to come. */
+  get outlivedLease(): boolean {
+    return this.clock.now() >= this.lease.mayBeginUntil;
+  }
+
+  /** By the local clock: from then on nothing begins that waits for a slot, and no body of a step. */
   set mayBeginUntil(at: number) {
     this.lease.mayBeginUntil = at;
   }

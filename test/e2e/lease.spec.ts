@@ -101,6 +101,24 @@ describe('the lease of a worker', () => {
     await expect(execution.status()).resolves.toMatchObject({ attempt: 1, losses: 0 });
   });
 
+  it('FZ1 begins no body of a step once it is over, however the process stood still', async () => {
+    const bodies: number[] = [];
+    @Injectable()
+    class Tasks {
+      @Task('stands still')
+      async standsStill(_event: unknown, ctx: TaskContext) {
+        await ctx.step('one', () => 1);
+        if (ctx.fence === 1) for (const end = Date.now() + 1_500; Date.now() < end;);
+        // without a turn of the event loop: no timer could have told it
+        await ctx.step('two', () => void bodies.push(ctx.fence));
+      }
+    }
+    const app = await apps.start({ providers: [Tasks], lease: '1s' });
+    const execution = await app.conductor.invoke({ name: 'stands still' });
+    await execution.result({ timeout: '20s' });
+    expect(bodies).toEqual([2]);
+  });
+
   it('FZ1 ends for its handlers before it ends for others: they are told, and what they still write is refused', async () => {
     const seen: unknown[] = [];
     let vanishing = false;

@@ -336,6 +336,13 @@ export const mutants: Mutant[] = [
     tests: ['test/e2e/lease.spec.ts'],
   },
   {
+    guard: 'self-fencing: no body begins after the lease, when no timer could tell',
+    file: 'lib/worker/replay.ts',
+    code: 'if (this.ports.outlivedLease()) return this.lost();',
+    without: '',
+    tests: ['test/e2e/lease.spec.ts'],
+  },
+  {
     guard: 'blocked: not offered to the worker it did not fit',
     file: sql('blocked'),
     code: ' and ${alias}.blocked_by <> p_worker',

@@ -74,6 +74,7 @@ describe('a wait that the database refuses to store', () => {
         suspend: () => Promise.reject(new Error('It does not rest while a body runs.')),
         transaction: () => undefined,
         stopping: () => false,
+        outlivedLease: () => false,
         interrupted: () => false,
         end: () => undefined,
         lateCall: () => undefined,
