@@ -7,9 +7,9 @@ export class Lease {
   /** By the local clock. When the process stood still, what it had claimed ahead would begin before the timer that gives the lease up. */
   mayBeginUntil = Infinity;
 
-  /** Whether what a reply brings may begin. The reply was a lease on its way, or this process stood still meanwhile: somebody else
-   *  may be running it by now. If it is still ours, the heartbeat finds it. */
+  /** Whether what a reply brings may be ours. This process has begun anew under another number: somebody else may be running it by now.
+   *  Where the lease is over and nobody has noticed yet, it does not begin. */
   covers(workerId: number): boolean {
-    return this.isRenewed && (this.workerId === undefined || this.workerId === workerId);
+    return this.workerId === undefined || this.workerId === workerId;
   }
 }

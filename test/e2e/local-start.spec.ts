@@ -199,6 +199,28 @@ describe('an invoke in a process that has a free slot', () => {
     expect(fences).toEqual([2]);
   });
 
+  it('FZ1 starts nothing when its worker was given up before the reply came, and has begun anew', async () => {
+    const reply = new Gate();
+    const { enqueue } = ExecutionRepository.prototype;
+    jest.spyOn(ExecutionRepository.prototype, 'enqueue').mockImplementation(async function (
+      this: ExecutionRepository,
+      ...given
+    ) {
+      const answer = await enqueue.apply(this, given);
+      await reply.pass();
+      return answer;
+    });
+    const app = await startIdle({ lease: '1s' });
+    const id = orderedUuid();
+    const invoking = app.conductor.invoke({ name: 'quick' }, 'one', { id });
+    await reply.reached;
+    await apps.database.query('update conductor.worker set dead = true');
+    await app.conductor.handle(id).result({ timeout: '20s' });
+    reply.open();
+    await invoking;
+    expect(fences).toEqual([2]);
+  });
+
   it('K5 begins nothing once the stop was announced, which waits for the reply and gives it back', async () => {
     const app = await startIdle();
     const id = orderedUuid();

@@ -210,7 +210,7 @@ export const mutants: Mutant[] = [
     tests: [persistence('enqueue-started')],
   },
   {
-    guard: 'local start: a reply that comes after the lease starts nothing',
+    guard: 'local start: a reply to a worker that has begun anew starts nothing',
     file: 'lib/worker/reservations.ts',
     code: 'if (this.lease.covers(workerId)) this.ports.receive(executions);',
     without: 'this.ports.receive(executions);',
@@ -329,10 +329,10 @@ export const mutants: Mutant[] = [
     tests: ['test/e2e/lease.spec.ts'],
   },
   {
-    guard: 'self-fencing: a claim whose reply comes after the lease starts nothing',
-    file: 'lib/worker/lease.ts',
-    code: 'return this.isRenewed && (this.workerId',
-    without: 'return (this.workerId',
+    guard: 'self-fencing: what comes after the lease does not begin',
+    file: 'lib/worker/dispatcher.ts',
+    code: "if (now >= this.lease.mayBeginUntil) return this.ended(attempt, { type: 'lost' });",
+    without: '',
     tests: ['test/e2e/lease.spec.ts'],
   },
   {
