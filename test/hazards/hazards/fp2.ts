@@ -50,10 +50,6 @@ const afterWhat: Partial<Record<FaultPoint, Crash[]>> = {
   'after-start_alone-reply': [at('after-body'), at('after-body')],
 };
 
-/** Listeners are told apart from a statement only where two invokes of a queue meet within its rest and one of them does not start in its
- *  own process: whether a process comes to that is chance. */
-const byChance: FaultPoint[] = ['before-pg_notify-sent', 'after-pg_notify-reply'];
-
 interface Violation {
   invariant: string;
   what: string;
@@ -174,9 +170,7 @@ function figuresOf({
       .filter((violation) => violation.invariant === name).length;
   const problems = [
     ...unlisted.map((point) => `${point} is reached, and no fault point of that name is listed`),
-    ...singles
-      .filter(({ hit, path }) => !hit && !byChance.includes(path.at(-1)!.point))
-      .map(({ path }) => `no process came to ${nameOf(path)}`),
+    ...singles.filter(({ hit }) => !hit).map(({ path }) => `no process came to ${nameOf(path)}`),
     ...trials.flatMap(({ path, violations }) =>
       violations.map(
         ({ invariant, what }) => `exit at ${nameOf(path) || 'no point'}: ${invariant}: ${what}`,

@@ -4,7 +4,7 @@ import type { Load } from '../harness/load.js';
 export interface WorkflowPayload {
   index: number;
   /** The executions that it asks for. */
-  children: [string, string];
+  children: [string, string, string];
 }
 
 export interface WorkflowResult {
@@ -77,7 +77,7 @@ export const loadWorkflow: Load<WorkflowPayload> = {
   plan: (count, random) =>
     Array.from({ length: count }, (_, index) => ({
       id: random.uuid(),
-      payload: { index, children: [random.uuid(), random.uuid()] },
+      payload: { index, children: [random.uuid(), random.uuid(), random.uuid()] },
     })),
 
   failuresOf: () => 0,

@@ -86,10 +86,13 @@ export class WorkflowTasks {
     return effect;
   }
 
-  /** Two statements at one instant: the second one's notification is sent by itself. */
-  private async ask({ index, children }: WorkflowPayload): Promise<string> {
+  /** One that may start here, and two that are due a moment later: of their statements, sent at one instant, the second one's
+   *  notification is sent by itself. */
+  private async ask({ index, children: [first, ...others] }: WorkflowPayload): Promise<string> {
+    const payload = { to: index };
+    await this.conductor.invoke(answer, payload, { id: first });
     await Promise.all(
-      children.map((id) => this.conductor.invokeMany(answer, [{ id, payload: { to: index } }])),
+      others.map((id) => this.conductor.invokeMany(answer, [{ id, payload, delay: 1 }])),
     );
     return 'asked';
   }
