@@ -21,19 +21,16 @@ export function takenAgain(changes: Change[]): number {
   }).length;
 }
 
-/** What to tell of a run, and why it shows nothing, where its handlers ask for others. */
+/** What to tell of a run, and why it shows nothing, where its handlers ask for others: on a busy machine a claim is on its way at any
+ *  time, and what is asked for meanwhile waits for one. */
 export function startsOf<P>(
   { asksFor }: Load<P>,
   { changes }: History,
-  problems: string[],
-): Pick<Trial, 'measured' | 'problems'> {
-  if (asksFor === undefined) return { problems };
+): Required<Pick<Trial, 'measured' | 'timing'>> {
+  if (asksFor === undefined) return { measured: {}, timing: [] };
   const began = localStarts(changes).length;
   return {
     measured: { 'began with their invoke': began, 'of these taken again': takenAgain(changes) },
-    problems: [
-      ...problems,
-      ...(began === 0 ? ['does not count: nothing began with the reply to its invoke'] : []),
-    ],
+    timing: began === 0 ? ['does not count: nothing began with the reply to its invoke'] : [],
   };
 }

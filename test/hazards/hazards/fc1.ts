@@ -69,7 +69,8 @@ async function runFc1<P>(course: Course<P>, { seed, tier, log }: Conditions): Pr
     faults,
     expectedFaults: course.spanMs / PAUSE_MS,
     recoveries: [],
-    ...startsOf(course.load, history, problems),
+    ...startsOf(course.load, history),
+    problems,
     log,
   });
 }

@@ -83,7 +83,7 @@ async function runFc3<P>(
   const found = orphansFound(history.changes);
   const orphanP99Ms = rounded(percentile(found, 0.99));
   for (const [kind, count] of countByKind(cuts)) log(`${count} replies to ${kind} were cut`);
-  const starts = startsOf(course.load, history, problems);
+  const starts = startsOf(course.load, history);
   return judge({
     id: 'FC3',
     seed,
@@ -100,8 +100,9 @@ async function runFc3<P>(
       'found again p99 ms': orphanP99Ms,
       'found again max ms': rounded(percentile(found, 1)),
     },
-    problems: starts.problems,
+    problems,
     timing: [
+      ...starts.timing,
       ...missed('what lost claims had claimed: found again p99', orphanP99Ms, FOUND_WITHIN_MS),
       ...unhit(cuts),
     ],

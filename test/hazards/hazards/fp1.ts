@@ -72,7 +72,8 @@ export async function runFp1<P>(fp1: Fp1<P>, { seed, tier, log }: Conditions): P
     faults,
     expectedFaults: fp1.kills.count,
     recoveries: recoveriesFrom(faults, history),
-    ...startsOf(fp1.load, history, problems),
+    ...startsOf(fp1.load, history),
+    problems,
     log,
   });
 }

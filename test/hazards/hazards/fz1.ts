@@ -110,7 +110,7 @@ async function runFz1<P>(course: Fz1<P>, { seed, tier, log }: Conditions): Promi
   });
   const aborted = rounded(Math.max(...faults.map(({ abortedAfterMs }) => abortedAfterMs ?? 0)));
   const unheard = faults.reduce((sum, fault) => sum + fault.unheard, 0);
-  const starts = startsOf(course.load, history, problems);
+  const starts = startsOf(course.load, history);
   return judge({
     id: 'FZ1',
     seed,
@@ -123,10 +123,11 @@ async function runFz1<P>(course: Fz1<P>, { seed, tier, log }: Conditions): Promi
     measured: {
       'signals aborted within ms': aborted,
       ...starts.measured,
-      ...(starts.measured && { 'began while frozen': begunWhileFrozen(faults, history) }),
+      ...(course.load.asksFor && { 'began while frozen': begunWhileFrozen(faults, history) }),
     },
-    problems: starts.problems,
+    problems,
     timing: [
+      ...starts.timing,
       ...missed('attempts that were never told: their number', unheard, 0),
       ...missed('from SIGCONT to the last abort', aborted, ABORTED_WITHIN_MS),
     ],
