@@ -6,6 +6,7 @@ import { v7 as orderedUuid } from 'uuid';
 import { Task, type TaskContext } from '../../lib/index.js';
 import { statusCode } from '../../lib/execution/execution-status.js';
 import { ExecutionRepository } from '../../lib/persistence/repositories/execution.repository.js';
+import { NewExecutionRepository } from '../../lib/persistence/repositories/new-execution.repository.js';
 import { channelOf } from '../../lib/persistence/channel.js';
 import { Proxy } from '../hazards/harness/proxy.js';
 import { Gate } from '../support/gate.js';
@@ -201,16 +202,14 @@ describe('an invoke in a process that has a free slot', () => {
 
   it('FZ1 starts nothing when its worker was given up before the reply came, and has begun anew', async () => {
     const reply = new Gate();
-    const { enqueue } = ExecutionRepository.prototype;
-    jest.spyOn(ExecutionRepository.prototype, 'enqueue').mockImplementation(async function (
-      this: ExecutionRepository,
-      ...given
-    ) {
-      const answer = await enqueue.apply(this, given);
+    const app = await startIdle({ lease: '1s' });
+    const executions = app.app.get(NewExecutionRepository);
+    const enqueue = executions.enqueue.bind(executions);
+    jest.spyOn(executions, 'enqueue').mockImplementation(async (...given) => {
+      const answer = await enqueue(...given);
       await reply.pass();
       return answer;
     });
-    const app = await startIdle({ lease: '1s' });
     const id = orderedUuid();
     const invoking = app.conductor.invoke({ name: 'quick' }, 'one', { id });
     await reply.reached;

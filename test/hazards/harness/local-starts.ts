@@ -24,10 +24,10 @@ export function takenAgain(changes: Change[]): number {
 /** What to tell of a run, and why it shows nothing, where its handlers ask for others: on a busy machine a claim is on its way at any
  *  time, and what is asked for meanwhile waits for one. */
 export function startsOf<P>(
-  { asksFor }: Load<P>,
+  load: Load<P>,
   { changes }: History,
 ): Required<Pick<Trial, 'measured' | 'timing'>> {
-  if (asksFor === undefined) return { measured: {}, timing: [] };
+  if (load.asksFor === undefined) return { measured: {}, timing: [] };
   const began = localStarts(changes).length;
   return {
     measured: { 'began with their invoke': began, 'of these taken again': takenAgain(changes) },
