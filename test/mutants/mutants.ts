@@ -16,8 +16,8 @@ export const mutants: Mutant[] = [
   {
     guard: 'settle: the token',
     file: sql('settle'),
-    code: 'on r.id = a.id and r.token = a.token\n    where a.outcome = ${code.completed}',
-    without: 'on r.id = a.id\n    where a.outcome = ${code.completed}',
+    code: 'on r.id = a.id and r.token = a.token\n      where a.outcome = ${code.completed}',
+    without: 'on r.id = a.id\n      where a.outcome = ${code.completed}',
     tests: [persistence('fence')],
   },
   {
@@ -197,7 +197,7 @@ export const mutants: Mutant[] = [
   },
   {
     guard: 'enqueue: what is sent again may be there already',
-    file: 'lib/persistence/repositories/execution.repository.ts',
+    file: 'lib/persistence/repositories/new-execution.repository.ts',
     code: '[...values, false],',
     without: '[...values, isFresh],',
     tests: [persistence('enqueue')],
