@@ -58,11 +58,6 @@ export class Claimer {
     return this.claiming;
   }
 
-  /** Whether a claim has been promised all slots. */
-  get isInFlight(): boolean {
-    return this.inFlight.size > 0;
-  }
-
   has(token: string): boolean {
     return this.inFlight.has(token);
   }

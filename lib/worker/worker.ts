@@ -104,12 +104,13 @@ export class Worker {
     return this.claimer.has(token) || this.reservations.has(token);
   }
 
-  /** Keeps slots free for what this process is about to enqueue, one for each of these tasks, as far as there are any. Not while a
-   *  claim is in flight: that has been promised all of them. */
+  /** Keeps slots free for what this process is about to enqueue, one for each of these tasks, as far as there are any. Also while a claim is
+   *  on its way: an invoke that does not start here wakes every worker, whose claims would keep the next ones from starting. It may
+   *  bring as many as were free; then some wait for a slot as what is claimed ahead does. */
   reserve(taskIds: number[]): Reservation | undefined {
     const { workerId, isRenewed } = this.lease;
     if (workerId === undefined || !isRenewed) return undefined;
-    if (this.claimer.isInFlight || this.isFull) return undefined;
+    if (this.isFull) return undefined;
     return this.reservations.make(workerId, taskIds);
   }
 

@@ -13,6 +13,9 @@ import { Gate } from '../support/gate.js';
 import { testApps, type TestAppOptions } from '../support/test-app.js';
 import { until } from '../support/until.js';
 
+const claimOf = Object.getOwnPropertyDescriptor(ExecutionRepository.prototype, 'claim')!
+  .value as ExecutionRepository['claim'];
+
 /** With the reply that it is accepted: the claim has no part in it. */
 describe('an invoke in a process that has a free slot', () => {
   const apps = testApps();
@@ -103,6 +106,20 @@ describe('an invoke in a process that has a free slot', () => {
     gate.open();
     await Promise.all(executions.map((execution) => execution.result({ timeout: '20s' })));
     expect(seen.filter((line) => line.endsWith('ends'))).toHaveLength(4);
+  });
+
+  it('starts while a claim is on its way', async () => {
+    const sent = new Gate();
+    claims.mockImplementationOnce(async function (this: ExecutionRepository, request) {
+      await sent.pass();
+      return await claimOf.call(this, request);
+    });
+    const app = await apps.start({ providers: [Tasks], listen: false });
+    await sent.reached;
+    const execution = await app.conductor.invoke({ name: 'quick' }, 'one');
+    await execution.result({ timeout: '20s' });
+    expect(claims).toHaveBeenCalledTimes(1);
+    sent.open();
   });
 
   it('keeps to the concurrency of its queue with many statements at once', async () => {
