@@ -137,8 +137,10 @@ export class QueueSlots {
     return next && next.claimedAt + AHEAD_PATIENCE_MS - now;
   }
 
-  /** All that waits for a slot, which it shall not get. */
+  /** All that waits for a slot, which it shall not get. The next claim looks at everything: these stand before the place that the last
+   *  one came to. */
   takeBack(): Attempt[] {
+    this.place = undefined;
     return this.ahead.splice(0);
   }
 

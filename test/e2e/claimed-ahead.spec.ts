@@ -132,7 +132,16 @@ describe('what is claimed ahead', () => {
     );
     await ended(700);
     expect(most).toBeLessThanOrEqual(3);
-    expect(begun).toEqual(payloads);
+    expect(begun.toSorted((a, b) => +a - +b)).toEqual(payloads);
+    // on a machine that is held up some go back, and lose their place for a while
+    const once = await apps.database.query<{ payload: string }>(
+      `select e.payload #>> '{}' as payload from conductor.outcome o join conductor.execution e using (id)
+       where o.claims = 1 and e.payload #>> '{}' <> 'warm'`,
+    );
+    expect(once.length).toBeGreaterThan(100);
+    const claimedOnce = new Set(once.map(({ payload }) => payload));
+    const inOrder = payloads.filter((payload) => claimedOnce.has(payload));
+    expect(begun.filter((payload) => claimedOnce.has(payload))).toEqual(inOrder);
     const [row] = await apps.database.query<{ tokens: number }>(
       `select count(distinct token)::int as tokens from conductor.outcome`,
     );

@@ -1,5 +1,7 @@
 import pg from 'pg';
 import { v4 as randomUuid } from 'uuid';
+import { reportCode } from '../../lib/execution/outcome.js';
+import { inForeignTransaction } from '../support/foreign-session.js';
 import { completed, failure, openWait, record, Statements } from '../support/persistence.js';
 import type { TaskIds } from '../../lib/persistence/repositories/task.repository.js';
 import type { Fence } from '../../lib/persistence/repositories/worker.repository.js';
@@ -139,6 +141,26 @@ describe('the fence', () => {
       await expect(db.settle([locked], completed())).resolves.toEqual(['applied']);
     },
   );
+
+  it('waits for no lock for long, whatever the session would', async () => {
+    await db.enqueue(task);
+    const { id, token } = await db.claimOne(worker, task);
+    const client = new pg.Client(db.test.url);
+    await client.connect();
+    try {
+      await inForeignTransaction(db, async (foreign) => {
+        await foreign.query('select 1 from conductor.run where id = $1 for update', [id]);
+        await client.query(`set lock_timeout = 0; set statement_timeout = '20s'`);
+        const { rows } = await client.query(
+          `select report from conductor.settle($1, $2, '{0}', '{1}', '{null}', '{false}')`,
+          [[id], [token]],
+        );
+        expect(rows).toEqual([{ report: reportCode.busy }]);
+      });
+    } finally {
+      await client.end();
+    }
+  });
 
   it('leaves the time for which a session waits for locks as it was', async () => {
     await db.enqueue(task);

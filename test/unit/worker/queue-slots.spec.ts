@@ -156,6 +156,13 @@ describe('the slots of a queue', () => {
     expect(slots.wanted).toBe(0);
   });
 
+  it('looks at everything again once something went back, which stands before the place that claims came to', () => {
+    slots.cameTo('place', undefined);
+    slots.add(attempts(12));
+    slots.takeBack();
+    expect(slots.cursor).toBeUndefined();
+  });
+
   it('goes on from where the last claim came to, for a second at most since one looked at everything', () => {
     expect(slots.cursor).toBeUndefined();
     slots.cameTo('first', undefined);
