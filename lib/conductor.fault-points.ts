@@ -15,6 +15,7 @@ export const sentStatements = [
   'suspend',
   'settle',
   'enqueue',
+  'enqueue_within',
   'pg_notify',
   'end_overdue',
   'release_orphans',

@@ -14,6 +14,7 @@ import { TaskRegistry } from './discovery/task.registry.js';
 import type { ResolvedOptions } from './interfaces/module-options.js';
 import { CrewFactory } from './orchestrator/crew-factory.js';
 import { Orchestrator } from './orchestrator/orchestrator.js';
+import { CallerTransactions } from './persistence/caller-transactions.js';
 import { Database } from './persistence/database.js';
 import { Notifier } from './persistence/notifier.js';
 import { BlockedRepository } from './persistence/repositories/blocked.repository.js';
@@ -67,13 +68,19 @@ const providers: Provider[] = [
   },
   {
     provide: Enqueuer,
-    inject: [Database, NewExecutionRepository, TaskRepository, Notifier],
+    inject: [Database, NewExecutionRepository, TaskRepository, Notifier, CLOCK],
     useFactory: (
       database: Database,
       executions: NewExecutionRepository,
       tasks: TaskRepository,
       notifier: Notifier,
-    ) => new Enqueuer(database, executions, tasks, notifier),
+      clock: Clock,
+    ) => new Enqueuer(database, executions, tasks, notifier, clock),
+  },
+  {
+    provide: CallerTransactions,
+    inject: [Database, CLOCK],
+    useFactory: (database: Database, clock: Clock) => new CallerTransactions(database, clock),
   },
   {
     provide: Resumer,
@@ -88,13 +95,14 @@ const providers: Provider[] = [
   },
   {
     provide: Conductor,
-    inject: [Enqueuer, Resumer, ExecutionReader, ResultWaiter],
+    inject: [Enqueuer, Resumer, ExecutionReader, ResultWaiter, CallerTransactions],
     useFactory: (
       enqueuer: Enqueuer,
       resumer: Resumer,
       reader: ExecutionReader,
       waiter: ResultWaiter,
-    ) => new Conductor(enqueuer, resumer, reader, waiter),
+      transactions: CallerTransactions,
+    ) => new Conductor(enqueuer, resumer, reader, waiter, transactions),
   },
   TaskMetadataAccessor,
   TaskExplorer,

@@ -44,6 +44,8 @@ export {
   InvokedExecution,
   type ResultOptions,
 } from './client/execution-handle.js';
+export { TransactionalConductor } from './client/transactional-conductor.js';
+export type { UncommittedExecution } from './client/uncommitted-execution.js';
 export type { ResumeFilter } from './client/resumer.js';
 export type { InvokeItem, InvokeOptions, InvokeOutcome } from './interfaces/invoke-options.js';
 export type {
@@ -72,6 +74,7 @@ export { DuplicateTaskError } from './errors/duplicate-task.error.js';
 export { ExecutionCancelledError } from './errors/execution-cancelled.error.js';
 export { ExecutionClosedError } from './errors/execution-closed.error.js';
 export { ExecutionFailedError } from './errors/execution-failed.error.js';
+export { ExecutionIdBusyError } from './errors/execution-id-busy.error.js';
 export { ExecutionIdConflictError } from './errors/execution-id-conflict.error.js';
 export { ExpiredError } from './errors/expired.error.js';
 export { InstallBlockedError, type BlockingSession } from './errors/install-blocked.error.js';
@@ -86,6 +89,10 @@ export { NoTasksError } from './errors/no-tasks.error.js';
 export { NoTransactionsError } from './errors/no-transactions.error.js';
 export { NonRetryableError } from './errors/non-retryable.error.js';
 export { InvalidOptionsError } from './errors/options.error.js';
+export {
+  NotInTransactionError,
+  type NotInTransactionReason,
+} from './errors/not-in-transaction.error.js';
 export { OtherDatabaseError, type OtherDatabaseReason } from './errors/other-database.error.js';
 export { PayloadInvalidError } from './errors/payload-invalid.error.js';
 export { ResultExpiredError } from './errors/result-expired.error.js';
@@ -97,5 +104,7 @@ export { SerializationError } from './errors/serialization.error.js';
 export { ShuttingDownError } from './errors/shutting-down.error.js';
 export { StepLimitError } from './errors/step-limit.error.js';
 export { StepTimeoutError } from './errors/step-timeout.error.js';
+export { TransactionAbortedError } from './errors/transaction-aborted.error.js';
+export { UncommittedExecutionError } from './errors/uncommitted-execution.error.js';
 export { UnknownExecutionError } from './errors/unknown-execution.error.js';
 export { WorkerLostError } from './errors/worker-lost.error.js';

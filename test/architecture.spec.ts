@@ -124,6 +124,7 @@ describe('the architecture', () => {
       (path) => roomOf(path) === 'persistence' && /\b(client|pool)!?\.query\b/.test(code(path)),
     );
     expect(callers.toSorted()).toEqual([
+      'persistence/caller-transaction.ts',
       'persistence/notification.listener.ts',
       'persistence/statement.ts',
       'persistence/step-connection.ts',

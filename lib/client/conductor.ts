@@ -1,5 +1,5 @@
+import type { EntityManager } from 'typeorm';
 import { validate as isUuid } from 'uuid';
-import { OptionReader } from '../common/option-reader.js';
 import { shown } from '../common/shown.js';
 import { isThenable } from '../common/thenable.js';
 import type {
@@ -18,8 +18,9 @@ import type {
   StepView,
 } from '../execution/execution-view.js';
 import type { InvokeItem, InvokeOptions } from '../interfaces/invoke-options.js';
+import type { CallerTransactions } from '../persistence/caller-transactions.js';
 import type { ExecutionReader } from '../persistence/repositories/execution.reader.js';
-import type { Enqueuer, UnsentExecution } from './enqueuer.js';
+import type { Enqueuer } from './enqueuer.js';
 import {
   checkedTimeout,
   ExecutionHandle,
@@ -27,9 +28,10 @@ import {
   type ResultOptions,
 } from './execution-handle.js';
 import { filterProblems, resumeProblems } from './filter-problems.js';
-import { executionsOf } from './new-execution.js';
+import { executionsOf, manyOf, nameOf } from './new-execution.js';
 import type { ResultWaiter } from './result-waiter.js';
 import type { ResumeFilter, Resumer } from './resumer.js';
+import { TransactionalConductor } from './transactional-conductor.js';
 
 /** Asks for work, and reads what became of it. Injectable in every process, whether it runs tasks or not. */
 export class Conductor {
@@ -37,13 +39,21 @@ export class Conductor {
   readonly #resumer: Resumer;
   readonly #reader: ExecutionReader;
   readonly #waiter: ResultWaiter;
+  readonly #transactions: CallerTransactions;
 
   /** @internal */
-  constructor(enqueuer: Enqueuer, resumer: Resumer, reader: ExecutionReader, waiter: ResultWaiter) {
+  constructor(
+    enqueuer: Enqueuer,
+    resumer: Resumer,
+    reader: ExecutionReader,
+    waiter: ResultWaiter,
+    transactions: CallerTransactions,
+  ) {
     this.#enqueuer = enqueuer;
     this.#resumer = resumer;
     this.#reader = reader;
     this.#waiter = waiter;
+    this.#transactions = transactions;
   }
 
   /**
@@ -56,6 +66,7 @@ export class Conductor {
    * @throws SerializationError if the payload cannot be stored
    * @throws InvalidInvokeError for bad options
    * @throws ExecutionIdConflictError if `options.id` belongs to another task's execution
+   * @throws ExecutionIdBusyError if `options.id` was invoked in a transaction (`using`) that is still open after 10 s
    * @throws DatabaseUnavailableError after 10 s without an answer. With an id of your own it is safe to invoke again
    */
   invoke<C extends TaskContract>(
@@ -98,12 +109,7 @@ export class Conductor {
     task: TaskContract | TaskRef,
     items: InvokeItem<unknown>[],
   ): Promise<InvokedExecution[]> {
-    checkItems(items);
-    const make = executionsOf(task);
-    const made = items.map(({ payload, ...options }) => make(payload, options));
-    const executions = made.some(isThenable)
-      ? await Promise.all(made.map(async (one) => await one))
-      : (made as UnsentExecution[]);
+    const executions = await manyOf(task, items);
     if (executions.length === 0) return [];
     const name = nameOf(task);
     const outcomes = await this.#enqueuer.many(
@@ -139,6 +145,28 @@ export class Conductor {
     checkedTimeout(timeout); // before anything is written: whoever corrects it would invoke again
     const handle = await this.invoke(task as TaskRef, payload, options);
     return await handle.result({ timeout });
+  }
+
+  /**
+   * The conductor within a transaction of the caller's, in the conductor's database: what is asked for there is accepted with its commit, and
+   * never was if it is rolled back.
+   *
+   * ```ts
+   * await dataSource.transaction(async (em) => {
+   *   const order = await em.save(Order, draft);
+   *   await conductor.using(em).invoke(chargeOrder, { orderId: order.id });
+   * });
+   * ```
+   *
+   * @param manager of the transaction: what `transaction(async (em) => …)` gives, a queryRunner's, or `@Tx() em` of a transactional step
+   * @throws InvalidInvokeError for anything but an EntityManager
+   */
+  using(manager: EntityManager): TransactionalConductor {
+    if (!isEntityManager(manager))
+      throw new InvalidInvokeError([
+        `using() takes the EntityManager of a transaction, such as dataSource.transaction(async (em) => …) gives, and got ${shown(manager)}`,
+      ]);
+    return new TransactionalConductor(manager, this.#transactions, this.#enqueuer);
   }
 
   /** A handle on an execution, whether it exists or not.
@@ -187,16 +215,10 @@ export class Conductor {
   }
 }
 
-function nameOf({ name, queue }: TaskContract | TaskRef): { name: string; queue: string } {
-  return { name, queue: queue ?? 'default' };
-}
-
-function checkItems(items: unknown): void {
-  const problems: string[] = [];
-  if (!Array.isArray(items))
-    problems.push(`the items must be an array of { payload, ...options }, and are ${shown(items)}`);
-  else items.forEach((item, index) => OptionReader.open(item, `item ${index}`, problems));
-  if (problems.length > 0) throw new InvalidInvokeError(problems);
+/** By what we need of it: an app's TypeORM may be another copy than ours, or be behind a proxy. Repositories have a `manager` as well. */
+function isEntityManager(value: unknown): boolean {
+  const { dataSource, transaction, save } = (value ?? {}) as Partial<EntityManager>;
+  return [transaction, save].every((member) => typeof member === 'function') && !!dataSource;
 }
 
 function checkedId(id: string): string {

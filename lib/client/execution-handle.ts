@@ -8,7 +8,7 @@ import { deserializeError } from '../execution/serialized-error.js';
 import type { Duration } from '../interfaces/duration.js';
 import { durationProblem, parseDuration } from '../common/duration.js';
 import { InvalidInvokeError } from '../errors/invalid-invoke.error.js';
-import type { ExecutionReader } from '../persistence/repositories/execution.reader.js';
+import type { Ending, ExecutionReader } from '../persistence/repositories/execution.reader.js';
 import type { ResultWaiter } from './result-waiter.js';
 
 export interface ResultOptions {
@@ -55,11 +55,7 @@ export class ExecutionHandle<R = unknown> {
    *  @throws UnknownExecutionError
    *  @throws InvalidInvokeError if the timeout is not a duration */
   async result({ timeout }: ResultOptions = {}): Promise<R> {
-    const timeoutMs = checkedTimeout(timeout);
-    const ending = await this.#waiter.wait(this.id, timeoutMs);
-    if (ending === 'timeout') throw new ResultTimeoutError(this.id, timeoutMs!);
-    if (ending === 'unknown') throw this.absent();
-    if (ending === 'gone') throw new ResultExpiredError(this.id);
+    const ending = await this.#ending(timeout);
     if (ending.pruned) throw new ResultExpiredError(this.id, ending.status);
     if (ending.status === 'completed') return ending.result as R;
     const view = await this.#reader.get(this.id);
@@ -68,6 +64,28 @@ export class ExecutionHandle<R = unknown> {
     if (ending.status === 'cancelled')
       throw new ExecutionCancelledError(this.id, task, ending.error?.message);
     throw new ExecutionFailedError(this.id, task, deserializeError(ending.error!));
+  }
+
+  /** How it stands once it has ended, whichever way: other than `result` it does not throw for that. What its task's retention has removed
+   *  meanwhile is left out, and `pruned` says so.
+   *  @throws ResultTimeoutError when it has not ended in time; it goes on all the same
+   *  @throws ResultExpiredError when its task's retention has removed all of it
+   *  @throws UnknownExecutionError
+   *  @throws InvalidInvokeError if the timeout is not a duration */
+  async wait({ timeout }: ResultOptions = {}): Promise<ExecutionView> {
+    const { status } = await this.#ending(timeout);
+    const view = await this.#reader.get(this.id);
+    if (view === undefined) throw new ResultExpiredError(this.id, status); // removed since
+    return view;
+  }
+
+  async #ending(timeout: unknown): Promise<Ending> {
+    const timeoutMs = checkedTimeout(timeout);
+    const ending = await this.#waiter.wait(this.id, timeoutMs);
+    if (ending === 'timeout') throw new ResultTimeoutError(this.id, timeoutMs!);
+    if (ending === 'unknown') throw this.absent();
+    if (ending === 'gone') throw new ResultExpiredError(this.id);
+    return ending;
   }
 
   /** Why there is nothing to wait for. */

@@ -3,6 +3,8 @@ import { validate as isUuid } from 'uuid';
 import { durationProblem, parseDuration } from '../common/duration.js';
 import { OptionReader } from '../common/option-reader.js';
 import { orderedUuid } from '../common/ordered-uuid.js';
+import { shown } from '../common/shown.js';
+import { isThenable } from '../common/thenable.js';
 import { isTaskContract } from '../contracts/define-task.js';
 import { parseWith, storedForm } from '../contracts/parse.js';
 import { nameProblem } from '../contracts/task-name.js';
@@ -10,7 +12,7 @@ import type { TaskContract, TaskRef } from '../contracts/task-ref.js';
 import { InvalidInvokeError } from '../errors/invalid-invoke.error.js';
 import { PayloadInvalidError } from '../errors/payload-invalid.error.js';
 import { decode, encode } from '../execution/codec.js';
-import type { InvokeOptions } from '../interfaces/invoke-options.js';
+import type { InvokeItem, InvokeOptions } from '../interfaces/invoke-options.js';
 import type { UnsentExecution } from './enqueuer.js';
 
 /** Makes of what a caller asked for, of one task, what is ready to be written. Nothing has been written when this throws, or the
@@ -35,6 +37,31 @@ export function executionsOf(
     check(options);
     return execution(await checked(schema, ref.name, payload, what), options);
   };
+}
+
+/** The same of many. */
+export async function manyOf(
+  task: TaskContract | TaskRef,
+  items: InvokeItem<unknown>[],
+): Promise<UnsentExecution[]> {
+  checkItems(items);
+  const make = executionsOf(task);
+  const made = items.map(({ payload, ...options }) => make(payload, options));
+  return made.some(isThenable)
+    ? await Promise.all(made.map(async (one) => await one))
+    : (made as UnsentExecution[]);
+}
+
+export function nameOf({ name, queue }: TaskContract | TaskRef): { name: string; queue: string } {
+  return { name, queue: queue ?? 'default' };
+}
+
+function checkItems(items: unknown): void {
+  const problems: string[] = [];
+  if (!Array.isArray(items))
+    problems.push(`the items must be an array of { payload, ...options }, and are ${shown(items)}`);
+  else items.forEach((item, index) => OptionReader.open(item, `item ${index}`, problems));
+  if (problems.length > 0) throw new InvalidInvokeError(problems);
 }
 
 function execution(payload: string, options: InvokeOptions): UnsentExecution {

@@ -1,10 +1,12 @@
 import type { Pool, PoolClient } from 'pg';
 import { jittered, sleep, type Clock } from '../common/clock.js';
 import type { SentStatement } from '../conductor.fault-points.js';
-import { classify, isTransientClass, type FailureClass } from './database-error.js';
+import { classify, codeOf, isTransientClass, type FailureClass } from './database-error.js';
 
 /** Before a row that somebody else has locked is tried again. */
 export const BUSY_PAUSE_MS = 20;
+
+const LOCK_NOT_AVAILABLE = '55P03';
 
 export const FIRST_PAUSE_MS = 25;
 export const LONGEST_PAUSE_MS = 1_000;
@@ -57,7 +59,7 @@ export class Statement {
   async persist<Row>(
     text: string,
     values: unknown[],
-    goOn: () => boolean,
+    goOn: (failure: StatementFailure) => boolean,
     again = values,
   ): Promise<Row[]> {
     let sent = values;
@@ -65,7 +67,7 @@ export class Statement {
       try {
         return await this.run<Row>(text, sent);
       } catch (error) {
-        if (!isTransient(error) || !goOn()) throw error;
+        if (!isTransient(error) || !goOn(error)) throw error;
         await sleep(this.clock, jittered(this.clock, pause));
         sent = again;
       }
@@ -78,10 +80,15 @@ function calledIn(text: string): SentStatement {
   return /(\w+)\(/.exec(text)![1] as SentStatement;
 }
 
-export function isTransient(error: unknown): boolean {
+export function isTransient(error: unknown): error is StatementFailure {
   return error instanceof StatementFailure && isTransientClass(error.kind);
 }
 
 export function isItemFailure(error: unknown): boolean {
   return error instanceof StatementFailure && error.kind === 'item';
+}
+
+/** It waited for what another transaction has locked, for as long as it may. */
+export function isLocked(error: unknown): boolean {
+  return error instanceof StatementFailure && codeOf(error.driverError) === LOCK_NOT_AVAILABLE;
 }

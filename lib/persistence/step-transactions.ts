@@ -4,13 +4,11 @@ import type { Clock } from '../common/clock.js';
 import { OtherDatabaseError } from '../errors/other-database.error.js';
 import { poolOf } from './connection.js';
 import type { Database } from './database.js';
-import { codeOf } from './database-error.js';
-import { InstallationEntity } from './entities/installation.entity.js';
+import { otherDatabase } from './other-database.js';
 import type { Fence } from './repositories/worker.repository.js';
 import { StepTransaction } from './step-transaction.js';
 
-/** undefined_table, invalid_schema_name, insufficient_privilege. */
-const invisible: unknown[] = ['42P01', '3F000', '42501'];
+const needed = { run: ['select', 'update'], step: ['select', 'insert', 'update'] };
 
 /** The app's own DataSource, which knows its entities, for steps whose writes are committed together with their record. */
 export class StepTransactions {
@@ -24,10 +22,13 @@ export class StepTransactions {
 
   /** @throws OtherDatabaseError unless it leads to the conductor's own schema, and may write there */
   async check(): Promise<void> {
-    const seen = await this.seen();
-    const [own] = await this.database.repository(InstallationEntity).find();
-    if (seen?.id !== own?.id) throw this.refusal('other');
-    if (!seen.allowed) throw this.refusal('refused');
+    const reason = await otherDatabase(
+      (sql, parameters) => this.source.query(sql, parameters),
+      needed,
+      this.database,
+    );
+    if (reason !== undefined)
+      throw new OtherDatabaseError(reason, this.name, this.database.schema, 'steps');
     this.guard();
   }
 
@@ -40,29 +41,6 @@ export class StepTransactions {
 
   open(fence: Fence): StepTransaction {
     return new StepTransaction(this.source, fence, this.idleTimeoutMs, this.database, this.clock);
-  }
-
-  private async seen(): Promise<{ id: string; allowed: boolean }> {
-    const { schema } = this.database;
-    const may = (table: string, privileges: string[]) =>
-      privileges.map((what) => `has_table_privilege('"${schema}".${table}', '${what}')`);
-    const allowed = [
-      ...may('run', ['select', 'update']),
-      ...may('step', ['select', 'insert', 'update']),
-    ];
-    try {
-      const rows = await this.source.query<{ id: string; allowed: boolean }[]>(
-        `select id, ${allowed.join(' and ')} as allowed from "${schema}".installation`,
-      );
-      return rows[0] ?? { id: '', allowed: false };
-    } catch (error) {
-      if (invisible.includes(codeOf(error))) throw this.refusal('invisible');
-      throw error;
-    }
-  }
-
-  private refusal(reason: OtherDatabaseError['reason']): OtherDatabaseError {
-    return new OtherDatabaseError(reason, this.name, this.database.schema);
   }
 }
 

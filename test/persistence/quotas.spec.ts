@@ -200,6 +200,7 @@ describe('what Postgres refuses', () => {
         db.newExecutions,
         db.tasks,
         new Notifier(db.database, systemClock),
+        systemClock,
       );
       const enqueue = jest.spyOn(db.newExecutions, 'enqueue');
       const failed = await failures(

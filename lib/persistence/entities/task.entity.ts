@@ -19,6 +19,13 @@ export class TaskEntity {
   @Column('int', { name: 'max_losses', nullable: true })
   maxLosses!: number | null;
 
+  /** A bigint, which the driver gives as text. */
+  @Column('bigint', { name: 'expire_after_ms', nullable: true })
+  expireAfterMs!: string | null;
+
+  @Column('bigint', { name: 'deadline_ms', nullable: true })
+  deadlineMs!: string | null;
+
   @Column('int', { name: 'settings_version', nullable: true })
   settingsVersion!: number | null;
 }

@@ -3,6 +3,7 @@ import { offerBlocked, resume } from '../sql/blocked.js';
 import { claim, startAlone } from '../sql/claim.js';
 import { clock } from '../sql/clock.js';
 import { enqueue } from '../sql/enqueue.js';
+import { enqueueWithin } from '../sql/enqueue-within.js';
 import { endOverdue } from '../sql/overdue.js';
 import { prune } from '../sql/prune.js';
 import { nextDue, nextLane } from '../sql/ready.js';
@@ -29,6 +30,7 @@ const functions = [
   resolveTasks,
   registerTasks,
   enqueue,
+  enqueueWithin,
   nextLane,
   nextDue,
   claim,

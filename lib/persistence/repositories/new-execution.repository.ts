@@ -1,6 +1,10 @@
+import type { CallerTransaction } from '../caller-transaction.js';
 import type { Database } from '../database.js';
 import { enqueue, enqueueCode } from '../sql/enqueue.js';
+import { withinCode } from '../sql/enqueue-within.js';
+import { isLocked } from '../statement.js';
 import { tasksOf, type Claimant, type ClaimRow } from './execution.repository.js';
+import type { TaskDefaults } from './task.repository.js';
 
 export interface NewExecution {
   id: string;
@@ -53,22 +57,13 @@ export class NewExecutionRepository {
     channels: string[],
     patienceMs: number,
     claimant?: Claimant,
+    /** Fails at once where an id of these is in somebody's open transaction. */
+    givesWay = false,
   ): Promise<EnqueueReply> {
     const { statement, schema } = this.database;
-    const tasks = [...new Set(items.map((item) => item.taskId))];
     const served = claimant && tasksOf(claimant);
-    const special = items.filter(hasOptions);
     const values = [
-      uuidArray(items.map((item) => item.id)),
-      tasks,
-      tasks.length === 1 ? null : items.map((item) => tasks.indexOf(item.taskId) + 1),
-      given(items, special, (item) => item.priority),
-      given(items, special, (item) => item.runAt),
-      given(items, special, (item) => item.delayMs),
-      given(items, special, (item) => item.expireAfterMs),
-      given(items, special, (item) => item.deadlineMs),
-      given(items, special, (item) => item.deadline),
-      items.map((item) => item.payload),
+      ...itemColumns(items),
       channels,
       claimant?.workerId,
       claimant?.token,
@@ -78,10 +73,11 @@ export class NewExecutionRepository {
       claimant?.queues.map((queue) => queue.slots),
     ];
     const isFresh = items.every((item) => item.fresh);
+    const isPatient = this.database.patience(patienceMs);
     const rows = await statement.persist<EnqueuedRow>(
       enqueue.call(schema),
       [...values, isFresh],
-      this.database.patience(patienceMs),
+      (failure) => isPatient() && !(givesWay && isLocked(failure)),
       // the first may have been applied, and its reply lost
       [...values, false],
     );
@@ -93,6 +89,53 @@ export class NewExecutionRepository {
     }
     return { reports, executions: begunRows(started, items, claimant) };
   }
+
+  /** Accepts executions of one task in a transaction of the caller's, whose commit wakes the listeners of the channel.
+   *  @param known its settings, where that transaction may not see them
+   *  @returns a report an item; `unknownTask` is one for all of them: nothing was written
+   *  @throws NotInTransactionError, TransactionAbortedError */
+  async enqueueWithin(
+    transaction: CallerTransaction,
+    items: NewExecution[],
+    channel: string | undefined,
+    known?: TaskDefaults,
+  ): Promise<EnqueueReport[]> {
+    const rows = await transaction.enqueue<{ ordinal: number | null; code: number }>(
+      this.database.schema,
+      [
+        ...itemColumns(items),
+        channel === undefined ? [] : [channel],
+        items.every((item) => item.fresh),
+        known && [known.priority],
+        known && [known.expireAfterMs],
+        known && [known.deadlineMs],
+      ],
+    );
+    if (rows.some(({ code }) => code === withinCode.ended)) throw transaction.ended();
+    if (rows.some(({ code }) => code === withinCode.unknownTask))
+      return items.map(() => 'unknownTask');
+    const reports = items.map((): EnqueueReport => 'created');
+    for (const { ordinal, code } of rows) reports[ordinal! - 1] = enqueueReports[code]!;
+    return reports;
+  }
+}
+
+/** As both functions take them. */
+function itemColumns(items: NewExecution[]): unknown[] {
+  const tasks = [...new Set(items.map((item) => item.taskId))];
+  const special = items.filter(hasOptions);
+  return [
+    uuidArray(items.map((item) => item.id)),
+    tasks,
+    tasks.length === 1 ? null : items.map((item) => tasks.indexOf(item.taskId) + 1),
+    given(items, special, (item) => item.priority),
+    given(items, special, (item) => item.runAt),
+    given(items, special, (item) => item.delayMs),
+    given(items, special, (item) => item.expireAfterMs),
+    given(items, special, (item) => item.deadlineMs),
+    given(items, special, (item) => item.deadline),
+    items.map((item) => item.payload),
+  ];
 }
 
 function begunRows(

@@ -1,5 +1,6 @@
 import type { RetentionPolicy } from '../../execution/retention-policy.js';
 import type { Database } from '../database.js';
+import { TaskEntity } from '../entities/task.entity.js';
 import { registerTasks, resolveTasks } from '../sql/tasks.js';
 
 export interface TaskName {
@@ -10,6 +11,13 @@ export interface TaskName {
 export interface TaskIds {
   taskId: number;
   queueId: number;
+}
+
+/** What an execution has of its task where its invoke says nothing; bigints as text. */
+export interface TaskDefaults {
+  priority: number;
+  expireAfterMs: string | null;
+  deadlineMs: string | null;
 }
 
 export interface StoredSettings {
@@ -50,6 +58,11 @@ export class TaskRepository {
       }
     }
     return names.map((task) => this.find(task)!);
+  }
+
+  /** As they are now. */
+  async defaults(taskId: number): Promise<TaskDefaults | undefined> {
+    return (await this.database.repository(TaskEntity).findOneBy({ id: taskId })) ?? undefined;
   }
 
   /** The rows are gone (someone emptied the tables): ask again. */

@@ -2,11 +2,29 @@ import { statusCode as status } from '../../execution/execution-status.js';
 import { isOverdue } from './overdue.js';
 import { plannedOnce, sqlFunction } from './sql-function.js';
 
+/** How long to wait for an id that another transaction, still open, has inserted. Less than deadlock_timeout (1 s): of two that wait for each
+ *  other the caller's transaction is never the victim. */
+const ID_PATIENCE_MS = 100;
+
 /** What became of an item that made no execution; `started`: a row that bears one which runs already. */
 export const enqueueCode = { existing: 0, otherTask: 1, unknownTask: 2, started: 3 } as const;
 
+/** The items that both ways of enqueueing take, in arrays of equal length; all but ids and payloads may be null. */
+export const itemParameters = [
+  'p_ids uuid[]',
+  'p_tasks int[]',
+  'p_places int[]',
+  'p_priorities smallint[]',
+  'p_run_at timestamptz[]',
+  'p_delays_ms bigint[]',
+  'p_expire_ms bigint[]',
+  'p_deadlines_ms bigint[]',
+  'p_deadlines timestamptz[]',
+  'p_payloads text[]',
+];
+
 /** The items as rows of `run`. */
-const asked = `
+export const asked = `
     select x.id, x.n, x.at as run_at, p_tasks[x.place] as task_id, coalesce(x.priority, tasks_priority[x.place]) as priority,
            x.at + coalesce(x.expire_ms, tasks_expire_ms[x.place]) * interval '1 ms' as expires_at,
            coalesce(x.deadline, x.at + coalesce(x.deadline_ms, tasks_deadline_ms[x.place]) * interval '1 ms') as deadline_at
@@ -16,7 +34,7 @@ const asked = `
                u(id, place, priority, run_at, delay_ms, expire_ms, deadline_ms, deadline, n)) x`;
 
 /** The items as rows of `execution`. */
-const stored = `
+export const stored = `
       select u.id, coalesce(u.place, 1) as place, u.priority, u.payload, u.n
       from unnest(p_ids, p_places, p_priorities, p_payloads) with ordinality u(id, place, priority, payload, n)`;
 
@@ -37,6 +55,8 @@ const insertRuns = (s: string, items: string) => `
  *    are read once: a join for each item, a CTE that both inserts read, and arrays of nulls cost a quarter more.
  *  - p_fresh: nobody else can have these ids, and this is the first time that they are sent. Then they are inserted without
  *    ON CONFLICT, which writes a log record more for each and needs the list of what was made: a quarter of the time.
+ *  - An id of a caller's may be in a transaction of somebody's that is still open: it is waited for shortly only, since others' items and
+ *    a connection wait with it.
  *  - p_worker has kept p_slots free in some of its queues, for the tasks p_served: so many are inserted as claimed by it already, with
  *    p_token, which saves the claim. Nothing is overtaken: not while anything of that queue's tasks waits and is due. The worker's row is
  *    locked as by a claim, and passed over when recovery has it, since an invoke waits for nobody's recovery.
@@ -45,16 +65,7 @@ const insertRuns = (s: string, items: string) => `
 export const enqueue = sqlFunction({
   name: 'enqueue',
   parameters: [
-    'p_ids uuid[]',
-    'p_tasks int[]',
-    'p_places int[]',
-    'p_priorities smallint[]',
-    'p_run_at timestamptz[]',
-    'p_delays_ms bigint[]',
-    'p_expire_ms bigint[]',
-    'p_deadlines_ms bigint[]',
-    'p_deadlines timestamptz[]',
-    'p_payloads text[]',
+    ...itemParameters,
     'p_notify text[]',
     'p_worker int',
     'p_token uuid',
@@ -78,6 +89,8 @@ declare
   made uuid[];
   complete boolean;
 begin
+  if not p_fresh then perform set_config('lock_timeout', '${ID_PATIENCE_MS}', true); end if;
+
   select array_agg(t.priority order by k.place), array_agg(t.expire_after_ms order by k.place), array_agg(t.deadline_ms order by k.place)
   into tasks_priority, tasks_expire_ms, tasks_deadline_ms
   from unnest(p_tasks) with ordinality k(id, place) left join ${s}.task t on t.id = k.id;

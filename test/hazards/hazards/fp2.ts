@@ -229,9 +229,10 @@ function violationsOf(history: History<WorkflowPayload>): Violation[] {
     ...history,
     outcomes: history.outcomes.filter(({ execution }) => ids.has(execution)),
   } as History);
-  const asked = history.accepted
-    .filter(({ payload }) => !isOverdue(payload))
-    .flatMap(({ payload }) => payload.children);
+  const workflows = history.accepted.filter(({ payload }) => !isOverdue(payload));
+  const asked = workflows.flatMap(({ payload }) => payload.children);
+  // and one each in the transaction of a step
+  const expected = asked.length + workflows.length;
   const others = history.outcomes.filter(({ execution }) => !ids.has(execution));
   const wrong = [
     ...asked
@@ -242,9 +243,9 @@ function violationsOf(history: History<WorkflowPayload>): Violation[] {
           ),
       )
       .map((id) => `${id}, which the workflow asked for, did not complete`),
-    ...(others.length === asked.length
+    ...(others.length === expected
       ? []
-      : [`${others.length} executions of ${answer.name}, and ${asked.length} were asked for`]),
+      : [`${others.length} executions of ${answer.name}, and ${expected} were asked for`]),
   ];
   return [...findings.set('children', wrong)].flatMap(([invariant, found]) =>
     found.map((what) => ({ invariant, what })),

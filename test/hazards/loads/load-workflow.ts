@@ -56,12 +56,13 @@ export const courseOf = (index: number): unknown[] => [
 ];
 
 /** Everything that a handler can do, once: three steps, a sleep, steps in parallel by ctx.step and by @Step, a step that is
- *  tried again at once and one later, a race of two steps and one against a sleep, an error that is caught, an invoke, a transaction. Every
+ *  tried again at once and one later, a race of two steps and one against a sleep, an error that is caught, an invoke, a transaction that
+ *  enqueues. Every
  *  second one is not run at all: its time is over before it can be started. */
 export const loadWorkflow: Load<WorkflowPayload> = {
   id: 'workflow',
   description:
-    'a workflow of 16 steps: sleep, parallel, retries, races, a caught error, an invoke, a transaction; and one that is overdue',
+    'a workflow of 16 steps: sleep, parallel, retries, races, a caught error, an invoke, a transaction that enqueues; and one that is overdue',
   task: runWorkflow,
   transactional: [BOOKED_STEP],
   bodies: [

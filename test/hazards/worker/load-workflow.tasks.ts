@@ -67,7 +67,12 @@ export class WorkflowTasks {
         .catch((error: unknown) => `caught: ${(error as Error).message}`);
       course.push(caught);
       course.push(await ctx.step('ask', () => this.ask(payload)));
-      const booked = await ctx.transaction(BOOKED_STEP, (em) => ledger.commit(em, BOOKED_STEP));
+      const booked = await ctx.transaction(BOOKED_STEP, async (em) => {
+        const effect = await ledger.commit(em, BOOKED_STEP);
+        // without an id of its own: done twice, there would be two
+        await this.conductor.using(em).invoke(answer, { to: index });
+        return effect;
+      });
       course.push('booked');
       const effects = { first, left, right, flaky, patient, slow: await slow };
       return { effects: { ...effects, [BOOKED_STEP]: booked }, course };

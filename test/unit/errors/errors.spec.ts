@@ -11,6 +11,7 @@ import { DuplicateTaskError } from '../../../lib/errors/duplicate-task.error.js'
 import { ExecutionCancelledError } from '../../../lib/errors/execution-cancelled.error.js';
 import { ExecutionClosedError } from '../../../lib/errors/execution-closed.error.js';
 import { ExecutionFailedError } from '../../../lib/errors/execution-failed.error.js';
+import { ExecutionIdBusyError } from '../../../lib/errors/execution-id-busy.error.js';
 import { ExecutionIdConflictError } from '../../../lib/errors/execution-id-conflict.error.js';
 import { ExpiredError } from '../../../lib/errors/expired.error.js';
 import { InstallBlockedError } from '../../../lib/errors/install-blocked.error.js';
@@ -25,6 +26,7 @@ import { NoTasksError } from '../../../lib/errors/no-tasks.error.js';
 import { NoTransactionsError } from '../../../lib/errors/no-transactions.error.js';
 import { NonRetryableError } from '../../../lib/errors/non-retryable.error.js';
 import { InvalidOptionsError } from '../../../lib/errors/options.error.js';
+import { NotInTransactionError } from '../../../lib/errors/not-in-transaction.error.js';
 import { OtherDatabaseError } from '../../../lib/errors/other-database.error.js';
 import { PayloadInvalidError } from '../../../lib/errors/payload-invalid.error.js';
 import { ResultExpiredError } from '../../../lib/errors/result-expired.error.js';
@@ -36,6 +38,8 @@ import { SerializationError } from '../../../lib/errors/serialization.error.js';
 import { ShuttingDownError } from '../../../lib/errors/shutting-down.error.js';
 import { StepTimeoutError } from '../../../lib/errors/step-timeout.error.js';
 import { StepLimitError } from '../../../lib/errors/step-limit.error.js';
+import { TransactionAbortedError } from '../../../lib/errors/transaction-aborted.error.js';
+import { UncommittedExecutionError } from '../../../lib/errors/uncommitted-execution.error.js';
 import { UnknownExecutionError } from '../../../lib/errors/unknown-execution.error.js';
 import { WorkerLostError } from '../../../lib/errors/worker-lost.error.js';
 
@@ -111,19 +115,59 @@ const errors: [ConductorError, string, string[]][] = [
   [new InsideStepError('load', 'ctx.sleep'), 'CONDUCTOR_INSIDE_STEP', ['"load"', 'ctx.sleep']],
   [new NoTransactionsError('pay'), 'CONDUCTOR_NO_TRANSACTIONS', ['"pay"', 'transactions: {']],
   [
-    new OtherDatabaseError('other', 'default', 'conductor'),
+    new OtherDatabaseError('other', 'default', 'conductor', 'steps'),
     'CONDUCTOR_OTHER_DATABASE',
     ['"default"', '"conductor"', 'another database'],
   ],
   [
-    new OtherDatabaseError('invisible', 'default', 'conductor'),
+    new OtherDatabaseError('invisible', 'default', 'conductor', 'steps'),
     'CONDUCTOR_OTHER_DATABASE',
     ['"default"', 'cannot read', 'grant usage on schema "conductor"'],
   ],
   [
-    new OtherDatabaseError('refused', 'default', 'conductor'),
+    new OtherDatabaseError('refused', 'default', 'conductor', 'steps'),
     'CONDUCTOR_OTHER_DATABASE',
     ['"default"', 'may not record', 'grant select, insert, update'],
+  ],
+  [
+    new OtherDatabaseError('refused', 'shop', 'conductor', 'using'),
+    'CONDUCTOR_OTHER_DATABASE',
+    ['(shop)', 'using()', 'may not enqueue', 'grant select, insert on', 'grant execute'],
+  ],
+  [
+    new NotInTransactionError('none', 'using(…).invoke'),
+    'CONDUCTOR_NOT_IN_TRANSACTION',
+    ['using(…).invoke', 'in no transaction', 'dataSource.transaction(', 'startTransaction()'],
+  ],
+  [
+    new NotInTransactionError('ended', 'using(…).invoke'),
+    'CONDUCTOR_NOT_IN_TRANSACTION',
+    ['using(…).invoke', 'has ended', 'Await'],
+  ],
+  [
+    new NotInTransactionError('read-only', 'using(…).invoke'),
+    'CONDUCTOR_NOT_IN_TRANSACTION',
+    ['using(…).invoke', 'read-only'],
+  ],
+  [
+    new TransactionAbortedError('using(…).invoke', '40001', cause),
+    'CONDUCTOR_TRANSACTION_ABORTED',
+    ['using(…).invoke', 'the cause', 'rolled back', 'run all of it again'],
+  ],
+  [
+    new UncommittedExecutionError(id, 'result'),
+    'CONDUCTOR_UNCOMMITTED_EXECUTION',
+    [id, 'result()', 'conductor.handle(id).result()'],
+  ],
+  [
+    new ExecutionIdBusyError([id], 't', 10_000),
+    'CONDUCTOR_EXECUTION_ID_BUSY',
+    [id, '"t"', '10000 ms', 'same id'],
+  ],
+  [
+    new ExecutionIdBusyError([id, id], 't', 10_000),
+    'CONDUCTOR_EXECUTION_ID_BUSY',
+    ['One of the ids', '"t"'],
   ],
   [new InvalidInvokeError(['one', 'two']), 'CONDUCTOR_INVALID_INVOKE', ['\n  - one\n  - two']],
   [
