@@ -54,21 +54,26 @@ describe('an invoke in a process that has a free slot', () => {
       [id],
     );
 
-  /** Somebody else is about to insert this id: an invoke of it waits, and comes to nothing if this is committed. */
+  /** The statement that accepts this id takes its time, without waiting for a lock: that it would give up. */
   const holding = async (id: string, act: (letGo: () => Promise<void>) => Promise<void>) => {
-    const session = new pg.Client(apps.database.url);
-    await session.connect();
+    const letGo = async () => void (await apps.database.query('delete from held'));
+    await apps.database.query(`
+      create table held as select '${id}'::uuid as id;
+      create function hold() returns trigger language plpgsql as $$
+        begin
+          while exists (select from public.held h where h.id = new.id) loop perform pg_sleep(0.01); end loop;
+          return new;
+        end $$;
+      create trigger hold before insert on conductor.execution for each row execute function hold()`);
     try {
-      await session.query(`begin;
-        insert into conductor.execution (id, task_id, priority, created_at, payload) values ('${id}', 0, 0, now(), '1')`);
-      await act(async () => void (await session.query('rollback')));
+      await act(letGo);
     } finally {
-      await session.end();
+      await letGo();
     }
   };
   const somebodyWaits = async () => {
     const waiting = await apps.database.query(
-      `select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
+      `select 1 from pg_stat_activity where datname = current_database() and wait_event = 'PgSleep'`,
     );
     return waiting.length > 0;
   };

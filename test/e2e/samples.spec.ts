@@ -34,4 +34,19 @@ describe('the samples', () => {
     },
     BOUND_MS,
   );
+
+  it(
+    '04-transactional-enqueue sends the receipt of what was committed, and none of what was rolled back',
+    async () => {
+      const [, ...printed] = await run('04-transactional-enqueue', apps.database.url);
+
+      expect(printed).toEqual([
+        'receipt for "book" sent',
+        'the task is completed',
+        'the payment of "yacht" was declined',
+        '0 orders of a yacht, 0 receipts to be sent',
+      ]);
+    },
+    BOUND_MS,
+  );
 });
