@@ -42,9 +42,11 @@ export class TransactionalConductor {
     payload?: unknown,
     options: InvokeOptions = {},
   ): Promise<UncommittedExecution> {
-    const joining = this.#join('invoke');
-    const execution = await executionsOf(task)(payload, options);
-    const [outcome] = await this.#enqueuer.within(await joining, nameOf(task), [execution]);
+    const [transaction, execution] = await this.#join(
+      'invoke',
+      async () => await executionsOf(task)(payload, options),
+    );
+    const [outcome] = await this.#enqueuer.within(transaction, nameOf(task), [execution]);
     return new RefusingExecution(execution.id, outcome!);
   }
 
@@ -59,18 +61,21 @@ export class TransactionalConductor {
     task: TaskContract | TaskRef,
     items: InvokeItem<unknown>[],
   ): Promise<UncommittedExecution[]> {
-    const joining = this.#join('invokeMany');
-    const executions = await manyOf(task, items);
-    const transaction = await joining;
+    const [transaction, executions] = await this.#join('invokeMany', () => manyOf(task, items));
     if (executions.length === 0) return [];
     const outcomes = await this.#enqueuer.within(transaction, nameOf(task), executions);
     return executions.map(({ id }, index) => new RefusingExecution(id, outcomes[index]!));
   }
 
-  /** Called before anything is awaited, so that what the caller sends next comes after it. */
-  #join(member: string): Promise<CallerTransaction> {
-    const joining = this.#transactions.join(this.#manager, `using(…).${member}`);
-    joining.catch(() => undefined); // what is wrong with the call is told first
-    return joining;
+  /** Called before anything is awaited, so that what the caller sends next comes after it. What is wrong with the call is told first, but not
+   *  before our statement was answered: the caller's next one would come while it is under way. */
+  async #join<T>(member: string, make: () => Promise<T>): Promise<[CallerTransaction, T]> {
+    const [joined, made] = await Promise.allSettled([
+      this.#transactions.join(this.#manager, `using(…).${member}`),
+      make(),
+    ]);
+    if (made.status === 'rejected') throw made.reason;
+    if (joined.status === 'rejected') throw joined.reason;
+    return [joined.value, made.value];
   }
 }

@@ -20,6 +20,7 @@ import {
   type TaskContext,
   type TaskEvent,
 } from '../../lib/index.js';
+import { Gate } from '../support/gate.js';
 import { openTransactions } from '../support/open-transactions.js';
 import { testApps } from '../support/test-app.js';
 import { createTestDatabase } from '../support/test-database.js';
@@ -321,6 +322,32 @@ describe('what is refused', () => {
       expect(await asked(conductor)).toEqual([first]);
     },
   );
+
+  it('G6 an invoke that was not awaited in a nested transaction that was rolled back: the outer one does not accept it', async () => {
+    const { conductor, em } = await start();
+    const gate = new Gate();
+    const slow = defineTask({
+      name: 'slow',
+      payload: z.string().refine(async () => {
+        await gate.pass();
+        return true;
+      }),
+    });
+    let floating!: Promise<unknown>;
+    await em.transaction(async (tx) => {
+      await tx
+        .transaction(async (nested) => {
+          floating = conductor.using(nested).invoke(slow, 'floating');
+          floating.catch(() => undefined);
+          await gate.reached;
+          throw new Error('back to the savepoint');
+        })
+        .catch(() => undefined);
+      gate.open();
+      await expect(floating).rejects.toMatchObject({ reason: 'ended' });
+    });
+    expect(await asked(conductor)).toEqual([]);
+  });
 
   it('another database, before anything is written, and the transaction goes on', async () => {
     const other = await createTestDatabase();
