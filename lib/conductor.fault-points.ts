@@ -21,6 +21,7 @@ export const sentStatements = [
   'release_orphans',
   'recover',
   'resume',
+  'cancel',
   'runnable',
   'announce_stop',
   'deregister_worker',

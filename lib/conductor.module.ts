@@ -1,5 +1,6 @@
 import { Module, type Provider } from '@nestjs/common';
 import { DiscoveryModule } from '@nestjs/core';
+import { Canceller } from './client/canceller.js';
 import { Conductor } from './client/conductor.js';
 import { Enqueuer } from './client/enqueuer.js';
 import { Resumer } from './client/resumer.js';
@@ -18,6 +19,7 @@ import { CallerTransactions } from './persistence/caller-transactions.js';
 import { Database } from './persistence/database.js';
 import { Notifier } from './persistence/notifier.js';
 import { BlockedRepository } from './persistence/repositories/blocked.repository.js';
+import { CancelRepository } from './persistence/repositories/cancel.repository.js';
 import { ExecutionReader } from './persistence/repositories/execution.reader.js';
 import { NewExecutionRepository } from './persistence/repositories/new-execution.repository.js';
 import { TaskRepository } from './persistence/repositories/task.repository.js';
@@ -89,20 +91,27 @@ const providers: Provider[] = [
       new Resumer(database, blocked, notifier),
   },
   {
+    provide: Canceller,
+    inject: [Database, Notifier],
+    useFactory: (database: Database, notifier: Notifier) =>
+      new Canceller(database, new CancelRepository(database), notifier),
+  },
+  {
     provide: ResultWaiter,
     inject: [ExecutionReader, CLOCK],
     useFactory: (reader: ExecutionReader, clock: Clock) => new ResultWaiter(reader, clock),
   },
   {
     provide: Conductor,
-    inject: [Enqueuer, Resumer, ExecutionReader, ResultWaiter, CallerTransactions],
+    inject: [Enqueuer, Resumer, ExecutionReader, ResultWaiter, CallerTransactions, Canceller],
     useFactory: (
       enqueuer: Enqueuer,
       resumer: Resumer,
       reader: ExecutionReader,
       waiter: ResultWaiter,
       transactions: CallerTransactions,
-    ) => new Conductor(enqueuer, resumer, reader, waiter, transactions),
+      canceller: Canceller,
+    ) => new Conductor(enqueuer, resumer, reader, waiter, transactions, canceller),
   },
   TaskMetadataAccessor,
   TaskExplorer,

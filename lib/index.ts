@@ -46,6 +46,7 @@ export {
 } from './client/execution-handle.js';
 export { TransactionalConductor } from './client/transactional-conductor.js';
 export type { UncommittedExecution } from './client/uncommitted-execution.js';
+export type { CancelOptions } from './client/canceller.js';
 export type { ResumeFilter } from './client/resumer.js';
 export type { InvokeItem, InvokeOptions, InvokeOutcome } from './interfaces/invoke-options.js';
 export type {
@@ -55,6 +56,7 @@ export type {
   QueueView,
   StepView,
 } from './execution/execution-view.js';
+export type { CancelAnswer } from './execution/cancel-answer.js';
 export type { ExecutionStatus } from './execution/execution-status.js';
 export type { SerializedError } from './execution/serialized-error.js';
 

@@ -10,6 +10,7 @@ import type {
   TaskRef,
 } from '../contracts/task-ref.js';
 import { InvalidInvokeError } from '../errors/invalid-invoke.error.js';
+import type { CancelAnswer } from '../execution/cancel-answer.js';
 import type {
   ExecutionFilter,
   ExecutionPage,
@@ -20,6 +21,7 @@ import type {
 import type { InvokeItem, InvokeOptions } from '../interfaces/invoke-options.js';
 import type { CallerTransactions } from '../persistence/caller-transactions.js';
 import type { ExecutionReader } from '../persistence/repositories/execution.reader.js';
+import type { Canceller, CancelOptions } from './canceller.js';
 import type { Enqueuer } from './enqueuer.js';
 import {
   checkedTimeout,
@@ -40,6 +42,7 @@ export class Conductor {
   readonly #reader: ExecutionReader;
   readonly #waiter: ResultWaiter;
   readonly #transactions: CallerTransactions;
+  readonly #canceller: Canceller;
 
   /** @internal */
   constructor(
@@ -48,12 +51,14 @@ export class Conductor {
     reader: ExecutionReader,
     waiter: ResultWaiter,
     transactions: CallerTransactions,
+    canceller: Canceller,
   ) {
     this.#enqueuer = enqueuer;
     this.#resumer = resumer;
     this.#reader = reader;
     this.#waiter = waiter;
     this.#transactions = transactions;
+    this.#canceller = canceller;
   }
 
   /**
@@ -92,6 +97,7 @@ export class Conductor {
       options.id === undefined ? 'created' : outcome,
       this.#reader,
       this.#waiter,
+      this.#canceller,
     );
   }
 
@@ -122,6 +128,7 @@ export class Conductor {
           items[index]!.id === undefined ? 'created' : outcomes[index]!,
           this.#reader,
           this.#waiter,
+          this.#canceller,
         ),
     );
   }
@@ -172,7 +179,7 @@ export class Conductor {
   /** A handle on an execution, whether it exists or not.
    *  @throws InvalidInvokeError if the id is not a UUID */
   handle<R = unknown>(id: string): ExecutionHandle<R> {
-    return new ExecutionHandle<R>(checkedId(id), this.#reader, this.#waiter);
+    return new ExecutionHandle<R>(checkedId(id), this.#reader, this.#waiter, this.#canceller);
   }
 
   /**
@@ -189,6 +196,20 @@ export class Conductor {
     const problems = resumeProblems(which);
     if (problems.length > 0) throw new InvalidInvokeError(problems);
     return await this.#resumer.resume(which);
+  }
+
+  /**
+   * Ends an execution. One that no handler runs, since it waits for its time, a worker or the end of a sleep, or is blocked, is cancelled at
+   * once. While a handler runs it is asked to stop: its `ctx.signal` aborts within a second, what it then asks for is refused, and when it
+   * throws, or its worker is lost, the execution is cancelled; a result that it returns all the same is kept.
+   *
+   * @returns `cancelled`, `requested`, `too-late` (it has ended) or `unknown`; `requested` again, with the first reason, if it was
+   * asked before
+   * @throws InvalidInvokeError if the id is not a UUID, or the reason cannot be stored
+   * @throws DatabaseUnavailableError after 10 s without an answer. It is safe to ask again
+   */
+  async cancel(id: string, options?: CancelOptions): Promise<CancelAnswer> {
+    return await this.#canceller.cancel(checkedId(id), options);
   }
 
   /** An execution as it stands, or undefined if there never was one with this id, or its task's retention has removed it. */

@@ -3,12 +3,14 @@ import { ExecutionFailedError } from '../errors/execution-failed.error.js';
 import { ResultExpiredError } from '../errors/result-expired.error.js';
 import { ResultTimeoutError } from '../errors/result-timeout.error.js';
 import { UnknownExecutionError } from '../errors/unknown-execution.error.js';
+import type { CancelAnswer } from '../execution/cancel-answer.js';
 import type { ExecutionView } from '../execution/execution-view.js';
 import { deserializeError } from '../execution/serialized-error.js';
 import type { Duration } from '../interfaces/duration.js';
 import { durationProblem, parseDuration } from '../common/duration.js';
 import { InvalidInvokeError } from '../errors/invalid-invoke.error.js';
 import type { Ending, ExecutionReader } from '../persistence/repositories/execution.reader.js';
+import type { Canceller, CancelOptions } from './canceller.js';
 import type { ResultWaiter } from './result-waiter.js';
 
 export interface ResultOptions {
@@ -28,15 +30,18 @@ export function checkedTimeout(timeout: unknown): number | undefined {
 export class ExecutionHandle<R = unknown> {
   readonly #reader: ExecutionReader;
   readonly #waiter: ResultWaiter;
+  readonly #canceller: Canceller;
 
   /** @internal */
   constructor(
     readonly id: string,
     reader: ExecutionReader,
     waiter: ResultWaiter,
+    canceller: Canceller,
   ) {
     this.#reader = reader;
     this.#waiter = waiter;
+    this.#canceller = canceller;
   }
 
   /** How it stands now.
@@ -49,7 +54,7 @@ export class ExecutionHandle<R = unknown> {
 
   /** What the handler returned, once it has ended. The execution does not depend on anybody waiting.
    *  @throws ExecutionFailedError with the handler's error as its cause
-   *  @throws ExecutionCancelledError
+   *  @throws ExecutionCancelledError with the reason that was given
    *  @throws ResultTimeoutError when it has not ended in time; it goes on all the same
    *  @throws ResultExpiredError when it has ended and its task's retention has removed the result
    *  @throws UnknownExecutionError
@@ -64,6 +69,12 @@ export class ExecutionHandle<R = unknown> {
     if (ending.status === 'cancelled')
       throw new ExecutionCancelledError(this.id, task, ending.error?.message);
     throw new ExecutionFailedError(this.id, task, deserializeError(ending.error!));
+  }
+
+  /** Ends it, as `Conductor.cancel` does.
+   *  @throws as `Conductor.cancel` */
+  async cancel(options?: CancelOptions): Promise<CancelAnswer> {
+    return await this.#canceller.cancel(this.id, options);
   }
 
   /** How it stands once it has ended, whichever way: other than `result` it does not throw for that. What its task's retention has removed
@@ -103,8 +114,9 @@ export class InvokedExecution<R = unknown> extends ExecutionHandle<R> {
     readonly outcome: 'created' | 'existing',
     reader: ExecutionReader,
     waiter: ResultWaiter,
+    canceller: Canceller,
   ) {
-    super(id, reader, waiter);
+    super(id, reader, waiter, canceller);
   }
 
   /** It was accepted, so it has ended and was removed since. */

@@ -6,6 +6,8 @@ export class Loop {
   private timer?: Timer;
   private current?: Promise<void>;
   private stopped = true;
+  private running = false;
+  private hurried = false;
 
   constructor(
     private readonly work: () => Promise<void>,
@@ -17,6 +19,14 @@ export class Loop {
   start(): void {
     this.stopped = false;
     this.plan(this.intervalMs());
+  }
+
+  /** A run at once, or right after the one in progress. */
+  hurry(): void {
+    if (this.stopped) return;
+    if (this.running) return void (this.hurried = true);
+    this.clock.stopTimer(this.timer);
+    this.plan(0);
   }
 
   /** Resolves when the run in progress has ended. */
@@ -34,11 +44,15 @@ export class Loop {
 
   private async run(): Promise<void> {
     const began = this.clock.now();
+    this.running = true;
+    this.hurried = false;
     try {
       await this.work();
     } catch (error) {
       this.failed(error);
     }
-    if (!this.stopped) this.plan(Math.max(0, began + this.intervalMs() - this.clock.now()));
+    this.running = false;
+    if (this.stopped) return;
+    this.plan(this.hurried ? 0 : Math.max(0, began + this.intervalMs() - this.clock.now()));
   }
 }

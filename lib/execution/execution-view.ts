@@ -25,6 +25,10 @@ export interface ExecutionView {
   result?: unknown;
   /** Of a failed one; of one that is not finished, what its last attempt ended with. */
   error?: SerializedError;
+  /** When it was asked to stop, if it was. */
+  cancelRequestedAt?: Date;
+  /** As it was given to `cancel`. */
+  cancelReason?: string;
   /** Its payload, result, error and steps were removed, because its task's retention is shorter than the ten minutes for which an
    *  id stays. */
   pruned?: true;

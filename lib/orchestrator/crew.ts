@@ -2,7 +2,7 @@ import { atMost, type Clock } from '../common/clock.js';
 import { ShuttingDownError } from '../errors/shutting-down.error.js';
 import type { ResolvedOptions } from '../interfaces/module-options.js';
 import type { Database } from '../persistence/database.js';
-import { channelOf } from '../persistence/channel.js';
+import { cancelChannelOf, channelOf } from '../persistence/channel.js';
 import { NotificationListener } from '../persistence/notification.listener.js';
 import { ExecutionRepository } from '../persistence/repositories/execution.repository.js';
 import { RetentionRepository } from '../persistence/repositories/retention.repository.js';
@@ -79,7 +79,7 @@ export class Crew {
     );
     this.retention = new Retention(new RetentionRepository(database), clock, this.log);
     if (options.listen)
-      this.listener = new NotificationListener(database, () => this.worker.wake(), clock);
+      this.listener = new NotificationListener(database, (channel) => this.heard(channel), clock);
   }
 
   /** @param goOn whether to go on trying while the database does not answer */
@@ -91,7 +91,12 @@ export class Crew {
     this.worker.start(this.workerId!, queues);
     this.heartbeat.start(this.workerId!);
     this.retention.start();
-    this.listener?.start(queues.map(({ queueId }) => channelOf(this.database.schema, queueId)));
+    this.listener?.start(
+      queues.flatMap(({ queueId }) => [
+        channelOf(this.database.schema, queueId),
+        this.cancelChannel(queueId),
+      ]),
+    );
     this.stopAwaitingHooks = watchForShutdownHooks(this.clock);
   }
 
@@ -136,6 +141,16 @@ export class Crew {
       this.leave([announced, pruned]),
     );
     this.stopWatching?.();
+  }
+
+  private heard(channel?: string): void {
+    if (this.queues.some(({ queueId }) => this.cancelChannel(queueId) === channel))
+      this.heartbeat.hurry();
+    else this.worker.wake();
+  }
+
+  private cancelChannel(queueId: number): string {
+    return cancelChannelOf(this.database.schema, queueId);
   }
 
   private async leave(begun: Promise<void>[]): Promise<void> {

@@ -52,6 +52,11 @@ export class Heartbeat {
     this.loop.start();
   }
 
+  /** Something of this worker's was cancelled: a beat brings it. */
+  hurry(): void {
+    this.loop.hurry();
+  }
+
   /** The loop goes on under another number. */
   renumber(workerId: number): void {
     this.workerId = workerId;
@@ -77,6 +82,7 @@ export class Heartbeat {
     this.log.beatSucceeded();
     this.shortestLeaseMs = reply.shortestLeaseMs;
     this.renewed(sentAt, reply.tooOld);
+    this.worker.cancel(reply.cancelled);
     if (reply.offers) this.worker.takeOffers();
     if (reply.dueInMs !== undefined) this.worker.wakeIn(reply.dueInMs);
     await this.releaseOrphans(reply.orphans);

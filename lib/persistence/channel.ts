@@ -7,3 +7,9 @@ export function channelOf(schema: string, queueId: number): string {
 export function channelOfQueue(s: string, queueId: string): string {
   return `'${s.slice(1, -1)}:q' || ${queueId}`;
 }
+
+/** The channel on which a queue's workers are told that something of theirs was to be cancelled: one of their own, since it asks for a
+ *  heartbeat and not for a claim. */
+export function cancelChannelOf(schema: string, queueId: number): string {
+  return `${schema}:c${queueId}`;
+}

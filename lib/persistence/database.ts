@@ -8,6 +8,7 @@ import { SchemaVersionError } from '../errors/schema-version.error.js';
 import { dataSourceOptions, describeTarget, poolOf, type ConnectionTarget } from './connection.js';
 import { DeadlineClient, type DeadlineConfig } from './deadline-client.js';
 import { classify, isTransientClass, withoutValues } from './database-error.js';
+import { CancellationEntity } from './entities/cancellation.entity.js';
 import { ExecutionEntity } from './entities/execution.entity.js';
 import { FailureEntity } from './entities/failure.entity.js';
 import { InstallationEntity } from './entities/installation.entity.js';
@@ -72,6 +73,7 @@ export class Database {
         OutcomeEntity,
         StepEntity,
         FailureEntity,
+        CancellationEntity,
         InstallationEntity,
       ],
       migrations: this.code.migrations,

@@ -18,7 +18,7 @@ export class NotificationListener {
 
   constructor(
     private readonly database: Database,
-    private readonly heard: () => void,
+    private readonly heard: (channel?: string) => void,
     private readonly clock: Clock,
   ) {}
 
@@ -42,7 +42,7 @@ export class NotificationListener {
     this.client = client;
     client.on('error', () => this.lost(client));
     client.on('end', () => this.lost(client));
-    client.on('notification', () => this.heard());
+    client.on('notification', ({ channel }) => this.heard(channel));
     try {
       await client.connect();
       this.clock.reach?.('before-listen');

@@ -5,6 +5,7 @@ import { MissingPrivilegeError } from '../errors/missing-privilege.error.js';
 export type Purpose = 'work' | 'ask';
 
 const everyTable = [
+  'cancellation',
   'execution',
   'failure',
   'installation',
@@ -22,8 +23,9 @@ const needs: Record<Purpose, Record<string, string[]>> = {
   work: { SELECT: everyTable, INSERT: everyTable, UPDATE: everyTable, DELETE: everyTable },
   ask: {
     SELECT: everyTable.filter((table) => table !== 'worker'),
-    INSERT: ['execution', 'queue', 'run', 'task'],
+    INSERT: ['cancellation', 'execution', 'outcome', 'queue', 'run', 'task'],
     UPDATE: ['run'],
+    DELETE: ['run'], // what is cancelled before it runs
   },
 };
 

@@ -162,10 +162,10 @@ export class Activation implements ActiveExecution, JournalPorts, ContextParts {
   }
 
   private threw(error: unknown): Outcome {
-    const { interrupted, timeout } = this.attempt;
+    const { interrupted, cancelled, timeout } = this.attempt;
     if (interrupted === 'lost') return { type: 'lost' };
-    // it was asked to stop and did: the attempt is given back
-    if (interrupted === 'shutdown') return { type: 'released' };
+    // it was asked to stop and did: the attempt is given back, which ends one that was cancelled
+    if (interrupted === 'shutdown' || cancelled !== undefined) return { type: 'released' };
     return this.judge(timeout ?? (this.asked === undefined ? error : this.asked.original(error)));
   }
 
@@ -212,9 +212,11 @@ export class Activation implements ActiveExecution, JournalPorts, ContextParts {
     return this.tools.writer.save({ id, token, records });
   }
 
-  suspend(records: RecordWrite[]): Promise<SuspendReply> {
+  async suspend(records: RecordWrite[]): Promise<SuspendReply> {
     const { id, token } = this.execution;
-    return this.tools.writer.suspend({ id, token, records });
+    const reply = await this.tools.writer.suspend({ id, token, records });
+    if (reply.type === 'cancelled') this.attempt.cancel(reply.reason);
+    return reply;
   }
 
   transaction(): StepTransaction | undefined {
@@ -227,6 +229,10 @@ export class Activation implements ActiveExecution, JournalPorts, ContextParts {
 
   outlivedLease(): boolean {
     return this.tools.outlivedLease();
+  }
+
+  cancelled(): Error | undefined {
+    return this.attempt.cancelled;
   }
 
   interrupted(): boolean {

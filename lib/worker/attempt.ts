@@ -2,6 +2,7 @@ import type { ClaimedExecution } from '../execution/claimed-execution.js';
 import type { ExecutionCell } from '../execution/current-execution.js';
 import { AttemptTimeoutError } from '../errors/attempt-timeout.error.js';
 import type { DeadlineExceededError } from '../errors/deadline-exceeded.error.js';
+import { ExecutionCancelledError } from '../errors/execution-cancelled.error.js';
 import { LeaseLostError } from '../errors/lease-lost.error.js';
 import type { Outcome } from '../execution/outcome.js';
 import type { StepJournal } from './step-journal.js';
@@ -21,6 +22,8 @@ export class Attempt {
   private abortReason?: Error;
   /** Why its signal was aborted: what its handler throws then is not its own failure. */
   interrupted?: 'shutdown' | 'lost' | 'timeout';
+  /** It shall end: what its handler throws from then on is taken for obedience. What it returns counts. */
+  cancelled?: ExecutionCancelledError;
   /** What it has failed with, where that was its running time. */
   timeout?: AttemptTimeoutError | DeadlineExceededError;
 
@@ -63,6 +66,15 @@ export class Attempt {
   interrupt(reason: Error): void {
     this.interrupted ??= 'shutdown';
     this.abort(reason);
+  }
+
+  /** Somebody wants the execution to end. The row says so as well: whatever else the attempt comes to ends it as cancelled. */
+  cancel(reason: string | undefined): void {
+    if (this.cancelled !== undefined) return;
+    const { id, task } = this.execution;
+    this.cancelled = new ExecutionCancelledError(id, task.name, reason);
+    this.abort(this.cancelled);
+    this.nudge();
   }
 
   /** It has run for too long. */

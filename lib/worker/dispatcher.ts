@@ -118,7 +118,9 @@ export class Dispatcher implements AttemptEnd {
 
   private enter(attempt: Attempt, now: number): void {
     if (now >= this.lease.mayBeginUntil) return this.ended(attempt, { type: 'lost' });
-    if (attempt.isOverdue(now)) return this.ended(attempt, { type: 'unbegun' }); // ended by whoever finds it so
+    // its row says what is to become of it: ended by whoever finds it so, or by being given back
+    if (attempt.isOverdue(now) || attempt.cancelled !== undefined)
+      return this.ended(attempt, { type: 'unbegun' });
     const { id } = attempt.execution.task;
     this.runner.run(attempt, this.slots.of(id).queue.tasks.get(id)!, this);
   }

@@ -14,6 +14,8 @@ export type SuspendReply =
   | { type: 'parked' }
   | { type: 'lost' }
   | { type: 'decided'; names: string[] }
+  /** What it waits for is refused. */
+  | { type: 'cancelled' }
   | { type: 'refused'; error: Error };
 
 /** What a journal needs of the world. */
@@ -28,6 +30,8 @@ export interface JournalPorts {
   stopping(): boolean;
   /** Whether its signal was aborted for that: what a body throws from then on is no failure of its own. */
   interrupted(): boolean;
+  /** Why nothing that has no record is begun, or waited for, any more: the execution shall end. */
+  cancelled(): Error | undefined;
   /** Whether the process stood still for longer than its lease, and no timer could tell yet. */
   outlivedLease(): boolean;
   end(end: JournalEnd): void;

@@ -74,6 +74,12 @@ export class Outcomes {
     this.observe(recordOf(ask, 'failed', stored), () => this.asks.reject(ask, seen));
   }
 
+  /** What it waits for does not come any more, and nothing is recorded of it. */
+  refused(ask: Ask, error: Error): void {
+    ask.reply?.promise.catch(() => undefined); // nobody may be waiting for it yet
+    this.ready.push(() => this.asks.reject(ask, error));
+  }
+
   /** The time of a sleep has come. */
   awake(ask: Ask): void {
     const { name, kind } = ask;

@@ -63,7 +63,7 @@ export class RecordWriter {
   }
 
   /** Never rejects. Without an answer it may be parked or not: as if it were lost, so that recovery tells. */
-  async suspend(item: SuspendItem): Promise<SuspendReply> {
+  async suspend(item: SuspendItem): Promise<SuspendReply & { reason?: string }> {
     try {
       const report = await this.untilFree(
         () => this.suspends.add(item),

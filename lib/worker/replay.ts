@@ -133,6 +133,8 @@ export class Replay implements OutcomePorts {
     if (this.optional.length > 0) return this.seeAgain();
     const delivery = this.outcomes.next();
     if (delivery !== undefined) return this.deliver(delivery);
+    const cancelled = this.ports.cancelled();
+    if (cancelled !== undefined && this.refuseAll(cancelled)) return this.changed();
     const over = this.waits.takeDue(this.clock.now());
     if (over !== undefined) return this.waitOver(over);
     if (this.bodies.first !== undefined && !this.ports.stopping()) {
@@ -154,6 +156,14 @@ export class Replay implements OutcomePorts {
     this.optional = this.optional.filter((other) => other.ask !== ask);
     this.outcomes.again(ask, record);
     this.changed();
+  }
+
+  /** The execution shall end: what has no record is not begun, and no longer waited for. Bodies at work come to their end.
+   *  @returns whether there was anything */
+  private refuseAll(error: Error): boolean {
+    const refused = [...this.waits.clear(), ...this.bodies.takeBack()];
+    for (const ask of refused) this.outcomes.refused(ask, error);
+    return refused.length > 0;
   }
 
   private waitOver(ask: Ask): void {
@@ -217,7 +227,7 @@ export class Replay implements OutcomePorts {
     if (reply.type === 'lost') return this.lost();
     if (reply.type === 'refused') return this.journal.end({ type: 'refused', error: reply.error });
     if (reply.type === 'parked') return this.journal.end({ type: 'suspended' });
-    this.waits.decide(reply.names);
+    if (reply.type === 'decided') this.waits.decide(reply.names);
     this.changed();
   }
 }

@@ -51,7 +51,7 @@ export class StepBodies {
 
   constructor(
     { id, task }: ClaimedExecution,
-    private readonly ports: Pick<JournalPorts, 'transaction' | 'interrupted'>,
+    private readonly ports: Pick<JournalPorts, 'transaction' | 'interrupted' | 'cancelled'>,
     /** Where a body's result or error goes. */
     private readonly outcomes: Outcomes,
     /** Where one waits that is tried again later than this process should hold it. */
@@ -80,6 +80,11 @@ export class StepBodies {
   start(): void {
     if (this.waiting.length === 0) return;
     for (const ask of this.waiting.splice(0)) void this.run(ask);
+  }
+
+  /** Those that wait are not started. */
+  takeBack(): Ask[] {
+    return this.waiting.splice(0);
   }
 
   /** Nothing that still runs matters any more. */
@@ -181,6 +186,9 @@ export class StepBodies {
     if (this.closed) return;
     this.replay.changed();
     this.clock.reach?.('after-failed-body');
+    // it may have obeyed its signal, and is not tried again
+    const cancelled = this.ports.cancelled();
+    if (cancelled !== undefined) return this.outcomes.refused(ask, cancelled);
     if (this.ports.interrupted()) return this.add(ask); // begun again where it goes on
     if (error === transactionLost && this.mayRunAgain(ask))
       return this.tryAgain(ask, this.pauseAfterLoss(ask));

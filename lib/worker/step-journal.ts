@@ -192,7 +192,7 @@ export class StepJournal implements ActiveExecution {
     return this.replay.writing;
   }
 
-  /** The worker is shutting down: look whether this activation stands at a step boundary. */
+  /** The worker is shutting down, or the execution shall end: look whether this activation stands at a step boundary. */
   nudge(): void {
     this.replay.changed();
   }

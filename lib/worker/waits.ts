@@ -52,8 +52,8 @@ export class Waits {
     for (const ask of this.asks) if (names.includes(ask.name)) ask.due = Math.min(ask.due!, 0);
   }
 
-  clear(): void {
-    this.asks = [];
+  clear(): Ask[] {
+    return this.asks.splice(0);
   }
 }
 

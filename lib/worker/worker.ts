@@ -5,7 +5,7 @@ import type {
   ExecutionRepository,
   Reservation,
 } from '../persistence/repositories/execution.repository.js';
-import type { Fence } from '../persistence/repositories/worker.repository.js';
+import type { CancelledFence, Fence } from '../persistence/repositories/worker.repository.js';
 import { Attempt } from './attempt.js';
 import { Claimer } from './claimer.js';
 import { Dispatcher } from './dispatcher.js';
@@ -150,6 +150,16 @@ export class Worker {
   loseAll(reason?: Error): void {
     this.dispatcher.lose();
     for (const attempt of this.attempts) attempt.lose(reason);
+  }
+
+  /** Somebody wants these to end. */
+  cancel(fences: CancelledFence[]): void {
+    if (fences.length === 0) return;
+    const reasons = new Map(fences.map(({ token, id, reason }) => [`${id} ${token}`, reason]));
+    for (const attempt of this.attempts) {
+      const key = `${attempt.execution.id} ${attempt.execution.token}`;
+      if (reasons.has(key)) attempt.cancel(reasons.get(key));
+    }
   }
 
   interruptAll(reason: Error): void {

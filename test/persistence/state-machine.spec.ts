@@ -2,10 +2,13 @@ import { randomUUID } from 'node:crypto';
 import {
   finalStatuses,
   statusCode,
-  statusName,
   type ExecutionStatus,
 } from '../../lib/execution/execution-status.js';
-import { transitions, type TransitionTable } from '../../lib/execution/execution-transitions.js';
+import {
+  transitions,
+  whenCancelRequested,
+  type TransitionTable,
+} from '../../lib/execution/execution-transitions.js';
 import type { TaskIds } from '../../lib/persistence/repositories/task.repository.js';
 import type { Fence } from '../../lib/persistence/repositories/worker.repository.js';
 import { completed, failure, openWait, Statements } from '../support/persistence.js';
@@ -42,6 +45,10 @@ describe('the statements follow the table of transitions', () => {
     if (status === 'suspended') await db.suspend(fence, [openWait('w', 1)]);
     if (status === 'blocked') await db.settle([fence], { type: 'blocked', error: failure });
     if (status === 'completed') await db.settle([fence], completed());
+    if (status === 'cancelled') {
+      await db.settle([fence], { type: 'released' });
+      await db.cancel(fence.id);
+    }
     if (status === 'failed') await db.settle([fence], { type: 'failed', error: failure });
     await db.clock.advance(5);
     return { ...fence, task, worker };
@@ -73,6 +80,7 @@ describe('the statements follow the table of transitions', () => {
       await db.clock.advance(5);
       await db.executions.endOverdue();
     },
+    cancel: ({ id }) => db.cancel(id),
     lose,
     loseForGood: async ({ id }) => {
       await db.test.query(`update conductor.run set alone = true where id = $1`, [id]);
@@ -80,9 +88,7 @@ describe('the statements follow the table of transitions', () => {
     },
   };
 
-  const statuses = (Object.keys(statusCode) as ExecutionStatus[]).filter(
-    (status) => status !== 'cancelled',
-  ); // comes with its capability
+  const statuses = Object.keys(statusCode) as ExecutionStatus[];
 
   for (const status of statuses) {
     for (const event of Object.keys(events) as Event[]) {
@@ -90,12 +96,35 @@ describe('the statements follow the table of transitions', () => {
       it(`${status} + ${event} → ${target ?? `${status}, as it was`}`, async () => {
         const of = await subject(status);
         await events[event](of);
-        const row = (await db.run(of.id)) ?? (await db.outcome(of.id));
-        expect(statusName(row!['status'] as number)).toBe(target ?? status);
-        const isFinal = (finalStatuses as readonly string[]).includes(target ?? status);
-        expect((await db.outcome(of.id)) !== undefined).toBe(isFinal); // a run or an outcome, never both
-        expect((await db.run(of.id)) !== undefined).toBe(!isFinal);
+        await expect(found(of)).resolves.toMatchObject(inStatus(target ?? status));
       });
     }
+  }
+
+  for (const event of Object.keys(events) as Event[]) {
+    const target = (whenCancelRequested as TransitionTable['running'])[event];
+    it(`K1 running, cancel requested + ${event} → ${target ?? 'running, as it was'}`, async () => {
+      const of = await subject('running');
+      await expect(db.cancel(of.id, 'no longer needed')).resolves.toBe('requested');
+      await events[event](of);
+      await expect(found(of)).resolves.toMatchObject({
+        ...inStatus(target ?? 'running'),
+        ...(target === 'cancelled' && {
+          token: of.token,
+          error: { code: 'CONDUCTOR_EXECUTION_CANCELLED', message: 'no longer needed' },
+        }),
+      });
+    });
+  }
+
+  /** A run or an outcome, never both. */
+  async function found({ id }: Subject) {
+    const [run, outcome] = [await db.run(id), await db.outcome(id)];
+    return { ...run, ...outcome, runs: run !== undefined, ended: outcome !== undefined };
+  }
+
+  function inStatus(name: ExecutionStatus) {
+    const ended = (finalStatuses as readonly string[]).includes(name);
+    return { status: statusCode[name], runs: !ended, ended };
   }
 });

@@ -4,6 +4,7 @@ import type { RetentionPolicy } from '../../lib/execution/retention-policy.js';
 import type { RecordWrite } from '../../lib/execution/step-record.js';
 import { Database } from '../../lib/persistence/database.js';
 import { BlockedRepository } from '../../lib/persistence/repositories/blocked.repository.js';
+import { CancelRepository } from '../../lib/persistence/repositories/cancel.repository.js';
 import {
   ExecutionRepository,
   type ClaimReply,
@@ -39,6 +40,7 @@ export class Statements {
   readonly newExecutions = new NewExecutionRepository(this.database);
   readonly executions = new ExecutionRepository(this.database);
   readonly blocked = new BlockedRepository(this.database);
+  readonly cancels = new CancelRepository(this.database);
   readonly steps = new StepRepository(this.database);
   readonly workers = new WorkerRepository(this.database);
   readonly tasks = new TaskRepository(this.database);
@@ -172,6 +174,11 @@ export class Statements {
 
   suspend(fence: Fence, records: RecordWrite[]) {
     return this.executions.suspend([{ ...fence, records }], () => false);
+  }
+
+  /** What a cancel is answered. */
+  async cancel(id: string, reason?: string, token = randomUuid()) {
+    return (await this.cancels.cancel({ id, token, reason }, PATIENCE_MS)).answer;
   }
 
   /** The lease of a worker lapses, by the test's clock, while another one goes on renewing its own. */

@@ -11,6 +11,8 @@ import {
   Orchestrator,
   type ConductorModuleOptions,
 } from '../../lib/index.js';
+import type { Clock } from '../../lib/common/clock.js';
+import { CLOCK } from '../../lib/conductor.constants.js';
 import { createTestDatabase, type TestDatabase } from './test-database.js';
 
 export interface TestApp {
@@ -26,6 +28,7 @@ export interface TestAppOptions extends Partial<ConductorModuleOptions> {
   modules?: ModuleMetadata['imports'];
   controllers?: ModuleMetadata['controllers'];
   logger?: LoggerService;
+  clock?: Clock;
 }
 
 const silent: LoggerService = {
@@ -44,15 +47,16 @@ export async function startApp({
   modules = [],
   controllers,
   logger,
+  clock,
   ...options
 }: TestAppOptions): Promise<TestApp> {
-  const module = await Test.createTestingModule({
+  const building = Test.createTestingModule({
     imports: [ConductorModule.forRoot({ connection: { url }, ...options }), ...modules],
     providers,
     controllers,
-  })
-    .setLogger(logger ?? silent)
-    .compile();
+  }).setLogger(logger ?? silent);
+  if (clock !== undefined) building.overrideProvider(CLOCK).useValue(clock);
+  const module = await building.compile();
   const app = await module.init();
   return {
     app,

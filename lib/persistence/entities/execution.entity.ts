@@ -1,4 +1,5 @@
 import { Column, Entity, JoinColumn, ManyToOne, PrimaryColumn } from 'typeorm';
+import type { CancellationEntity } from './cancellation.entity.js';
 import type { OutcomeEntity } from './outcome.entity.js';
 import type { RunEntity } from './run.entity.js';
 import { TaskEntity } from './task.entity.js';
@@ -26,4 +27,6 @@ export class ExecutionEntity {
   run?: RunEntity | null;
 
   outcome?: OutcomeEntity | null;
+
+  cancellation?: CancellationEntity | null;
 }

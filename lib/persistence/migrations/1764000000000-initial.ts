@@ -1,5 +1,6 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 import { offerBlocked, resume } from '../sql/blocked.js';
+import { cancel } from '../sql/cancel.js';
 import { claim, startAlone } from '../sql/claim.js';
 import { clock } from '../sql/clock.js';
 import { enqueue } from '../sql/enqueue.js';
@@ -50,6 +51,7 @@ const functions = [
   runnable,
   offerBlocked,
   resume,
+  cancel,
   endOverdue,
   prune,
 ];

@@ -18,6 +18,7 @@ import type {
   StepView,
 } from '../../execution/execution-view.js';
 import type { Database } from '../database.js';
+import { CancellationEntity } from '../entities/cancellation.entity.js';
 import { ExecutionEntity } from '../entities/execution.entity.js';
 import { FailureEntity } from '../entities/failure.entity.js';
 import { OutcomeEntity } from '../entities/outcome.entity.js';
@@ -155,11 +156,12 @@ export class ExecutionReader {
       .innerJoinAndSelect('execution.task', 'task')
       .innerJoinAndSelect('task.queue', 'queue')
       .leftJoinAndMapOne('execution.run', RunEntity, 'run', 'run.id = execution.id')
+      .leftJoinAndMapOne('execution.outcome', OutcomeEntity, 'outcome', 'outcome.id = execution.id')
       .leftJoinAndMapOne(
-        'execution.outcome',
-        OutcomeEntity,
-        'outcome',
-        'outcome.id = execution.id',
+        'execution.cancellation',
+        CancellationEntity,
+        'cancellation',
+        'cancellation.execution_id = execution.id',
       );
   }
 
@@ -219,11 +221,17 @@ function whereStatus(query: SelectQueryBuilder<ExecutionEntity>, wanted: Executi
 }
 
 function view(execution: ExecutionEntity, lastFailure: SerializedError | undefined): ExecutionView {
-  const { run, outcome } = execution;
+  const { run, outcome, cancellation } = execution;
   const state = (outcome ?? run)!;
   const status = statusName(state.status);
   const pruned = outcome?.pruned === true;
-  const error = outcome ? (outcome.error as SerializedError | null) : lastFailure;
+  const ending = outcome?.error as SerializedError | null | undefined;
+  const cancelled = status === 'cancelled';
+  const error = outcome ? (cancelled ? undefined : ending) : lastFailure;
+  const cancelReason = cancelled ? ending?.message : (cancellation?.reason ?? undefined);
+  // one that did not run was cancelled at once
+  const cancelRequestedAt =
+    cancellation?.requestedAt ?? (cancelled ? outcome!.finishedAt : undefined);
   return {
     id: execution.id,
     task: execution.task.name,
@@ -243,6 +251,8 @@ function view(execution: ExecutionEntity, lastFailure: SerializedError | undefin
     ...(outcome && { finishedAt: outcome.finishedAt }),
     ...(status === 'completed' && !pruned && { result: decodeParsed(outcome!.result) }),
     ...(error && { error }),
+    ...(cancelRequestedAt && { cancelRequestedAt }),
+    ...(cancelReason !== undefined && { cancelReason }),
     ...(pruned && { pruned }),
   };
 }

@@ -69,9 +69,13 @@ export interface SuspendItem {
   records: RecordWrite[];
 }
 
-/** `decided`: it goes on running, these waits are over. */
+/** `decided`: it goes on running, these waits are over. `cancelled`: it goes on running, and has to end. */
 export type SuspendReport =
-  { type: 'parked' } | { type: 'lost' } | { type: 'busy' } | { type: 'decided'; names: string[] };
+  | { type: 'parked' }
+  | { type: 'lost' }
+  | { type: 'busy' }
+  | { type: 'decided'; names: string[] }
+  | { type: 'cancelled'; reason?: string };
 
 interface ClaimedRow {
   /** Null: a claimed execution. */
@@ -173,7 +177,7 @@ export class ExecutionRepository {
       id: string;
       token: string;
       code: number;
-      name: string;
+      name: string | null;
     }>(suspend.call(this.database.schema), recordColumns(items), goOn);
     const key = (row: Fence) => `${row.id} ${row.token}`;
     const reports = new Map(items.map((item) => [key(item), { type: 'lost' } as SuspendReport]));
@@ -181,8 +185,11 @@ export class ExecutionRepository {
       const before = reports.get(key(row));
       if (row.code === suspendCode.parked) reports.set(key(row), { type: 'parked' });
       else if (row.code === suspendCode.busy) reports.set(key(row), { type: 'busy' });
-      else if (before?.type === 'decided') before.names.push(row.name);
-      else reports.set(key(row), { type: 'decided', names: [row.name] });
+      else if (row.code === suspendCode.cancelled)
+        reports.set(key(row), { type: 'cancelled', reason: row.name ?? undefined });
+      else if (before?.type === 'decided') before.names.push(row.name!);
+      else if (before?.type === 'lost')
+        reports.set(key(row), { type: 'decided', names: [row.name!] });
     }
     return items.map((item) => reports.get(key(item))!);
   }

@@ -33,6 +33,12 @@ export interface Beat {
   tooOld?: SchemaVersionError;
   /** Rows that this worker owns and did not name. */
   orphans: Fence[];
+  /** What it runs and shall stop. */
+  cancelled: CancelledFence[];
+}
+
+export interface CancelledFence extends Fence {
+  reason?: string;
 }
 
 export interface Recovery {
@@ -53,6 +59,7 @@ interface BeatRow {
   overdue: boolean;
   version: number | null;
   min_compatible: number | null;
+  reason: string | null;
 }
 
 /** Rows of one recovery of one dead worker: bounded, so that the statement stays short. */
@@ -99,6 +106,9 @@ export class WorkerRepository {
       orphans: rows
         .filter((row) => row.kind === beatRow.orphan)
         .map(({ id, token }) => ({ id, token })),
+      cancelled: rows
+        .filter((row) => row.kind === beatRow.cancelled)
+        .map(({ id, token, reason }) => ({ id, token, reason: reason ?? undefined })),
     };
   }
 

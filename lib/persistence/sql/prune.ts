@@ -99,6 +99,7 @@ begin
   end if;
 
   if not more then
+    delete from ${s}.cancellation x where x.execution_id = any(to_strip || to_remove);
     update ${s}.execution x set payload = 'null' where x.id = any(to_strip);
     update ${s}.outcome x set pruned = true, result = null, error = null where x.id = any(to_strip);
     get diagnostics stripped = row_count;

@@ -1,4 +1,5 @@
 import { statusCode as status } from '../../execution/execution-status.js';
+import { requestedReason } from './cancel.js';
 import { sqlFunction } from './sql-function.js';
 
 /** Losses after which an execution runs alone, unless its task allows fewer. */
@@ -13,7 +14,8 @@ export const lossesBeforeAlone = 2;
  *    without a gap for as long: after an outage everybody's beat is old.
  *  - What was started is charged a loss, unless the worker had said that it was stopping; the attempt is given back. After
  *    two losses it runs alone, and only a loss while alone can end it, so an innocent neighbour of a task that kills its
- *    process is never failed. */
+ *    process is never failed.
+ *  - What was to be cancelled is: nobody takes it up again. */
 export const recover = sqlFunction({
   name: 'recover',
   parameters: ['p_worker int', 'p_limit int'],
@@ -40,13 +42,13 @@ begin
     if not victim.dead then update ${s}.worker w set dead = true where w.id = victim.id; end if;
     worker_id := victim.id;
     with lost as materialized (
-      select r.id, r.token, r.task_id, r.claims, r.failures, r.losses, r.alone, r.started, r.started_at, t.max_losses
+      select r.id, r.token, r.task_id, r.claims, r.failures, r.losses, r.alone, r.started, r.started_at, r.cancel_requested, t.max_losses
       from ${s}.run r join ${s}.task t on t.id = r.task_id
       where r.worker_id = victim.id and r.status = ${status.running}
       order by r.id limit p_limit for update of r skip locked),
     charged as materialized (
       select l.*, l.losses + x.charge::int as losses_now, x.charge,
-             l.alone and x.charge and l.losses + 1 >= coalesce(l.max_losses, 2147483647) as ends
+             l.cancel_requested or l.alone and x.charge and l.losses + 1 >= coalesce(l.max_losses, 2147483647) as ends
       from lost l, lateral (select l.started and not victim.stopping as charge) x),
     noted as (
       insert into ${s}.failure (execution_id, claim, attempt, failed_at, error)
@@ -56,12 +58,14 @@ begin
     ending as (
       delete from ${s}.run r using charged c
       where r.id = c.id and c.ends
-      returning c.id, c.token, c.task_id, c.started_at, c.claims, c.failures, c.losses_now),
+      returning c.id, c.token, c.task_id, c.started_at, c.claims, c.failures, c.losses_now, c.cancel_requested),
     outcomes as (
       insert into ${s}.outcome (id, token, finished_at, started_at, task_id, claims, status, failures, losses, error)
-      select e.id, e.token, ts, e.started_at, e.task_id, e.claims, ${status.failed}, e.failures, e.losses_now,
-             json_build_object('name', 'WorkerLostError', 'code', 'WORKER_LOST',
-               'message', 'Its process vanished ' || e.losses_now || ' times while it ran, the last time with nothing else in it.')
+      select e.id, e.token, ts, e.started_at, e.task_id, e.claims,
+             case when e.cancel_requested then ${status.cancelled} else ${status.failed} end, e.failures, e.losses_now,
+             case when e.cancel_requested then ${requestedReason(s, 'e.id')}
+               else json_build_object('name', 'WorkerLostError', 'code', 'WORKER_LOST', 'message',
+                 'Its process vanished ' || e.losses_now || ' times while it ran, the last time with nothing else in it.') end
       from ending e returning id),
     returned as (
       update ${s}.run r

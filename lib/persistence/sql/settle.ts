@@ -3,6 +3,7 @@ import { outcomeCode as code, reportCode } from '../../execution/outcome.js';
 import { recordKind, recordStatus } from '../../execution/step-record.js';
 import { channelOfQueue } from '../channel.js';
 import { offerDelay } from './blocked.js';
+import { requestedReason } from './cancel.js';
 import { plannedOnce, sqlFunction } from './sql-function.js';
 
 const LOCK_PATIENCE_MS = 5;
@@ -19,6 +20,7 @@ const LOCK_PATIENCE_MS = 5;
  *    Should it not get one, or with p_careful, all goes the other way: rows that are locked are skipped and reported busy, so one foreign
  *    lock does not hold up the rest.
  *  - What is released goes on elsewhere at once: the listeners of its queue are told. Only what is given back unbegun may still expire.
+ *  - Where a cancel was requested meanwhile, all but a result ends it as cancelled.
  *  - A failed attempt forgets its step errors (the next one runs those bodies again) and the steps that were between two
  *    tries; what was recorded after a forgotten error becomes optional. p_forget says whether there can be any. */
 export const settle = sqlFunction({
@@ -74,17 +76,21 @@ begin
   -- a statement of its own, because most batches need only the first
   if coalesce(cardinality(done), 0) < cardinality(p_ids) then
     with held as materialized (
-      select r.ctid, r.id, r.token, r.claims, r.failures, a.outcome, a.value, a.delay_ms, a.forget, a.n
+      select r.ctid, r.id, r.token, r.claims, r.failures, r.cancel_requested, a.outcome, a.value, a.delay_ms, a.forget, a.n
       from unnest(p_ids, p_tokens, p_outcomes, p_values, p_delays_ms, p_forget) with ordinality
            a(id, token, outcome, value, delay_ms, forget, n)
       join ${s}.run r on r.id = a.id and r.token = a.token
       where a.outcome <> ${code.completed} for update of r skip locked),
     ended as (
-      delete from ${s}.run r using held h where r.ctid = h.ctid and h.outcome = ${code.failed}
-      returning r.id, r.token, r.started_at, r.task_id, r.claims, r.failures, r.losses, h.value, h.n),
+      delete from ${s}.run r using held h where r.ctid = h.ctid and (h.outcome = ${code.failed} or h.cancel_requested)
+      returning r.id, r.token, r.started_at, r.task_id, r.claims, r.failures, r.losses, r.cancel_requested, h.value, h.n),
     recorded as (
       insert into ${s}.outcome (id, token, finished_at, started_at, task_id, claims, status, failures, losses, error)
-      select e.id, e.token, ts, e.started_at, e.task_id, e.claims, ${status.failed}, e.failures + 1, e.losses, e.value::json from ended e),
+      select e.id, e.token, ts, e.started_at, e.task_id, e.claims,
+             case when e.cancel_requested then ${status.cancelled} else ${status.failed} end,
+             e.failures + case when e.cancel_requested then 0 else 1 end, e.losses,
+             case when e.cancel_requested then ${requestedReason(s, 'e.id')} else e.value::json end
+      from ended e),
     moved as (
       update ${s}.run r
       set status = case h.outcome when ${code.blocked} then ${status.blocked} else ${status.pending} end,
@@ -95,7 +101,7 @@ begin
           expires_at = case h.outcome when ${code.unbegun} then r.expires_at end,
           failures = r.failures + case h.outcome when ${code.retry} then 1 else 0 end,
           run_at = case h.outcome when ${code.retry} then ts + h.delay_ms * interval '1 ms' else r.run_at end
-      from held h where r.ctid = h.ctid and h.outcome in (${code.retry}, ${code.released}, ${code.blocked}, ${code.unbegun})
+      from held h where r.ctid = h.ctid and h.outcome in (${code.retry}, ${code.released}, ${code.blocked}, ${code.unbegun}) and not h.cancel_requested
       returning h.n),
     failed as (
       insert into ${s}.failure (execution_id, claim, attempt, failed_at, error)

@@ -4,8 +4,14 @@ import { recordStatus } from '../../execution/step-record.js';
 import { held, recordParameters, upsertRecords } from './save-steps.js';
 import { plannedOnce, sqlFunction } from './sql-function.js';
 
-/** `parked`: suspended, nothing more to do. `decided`: a wait is over, deliver it instead; one row for each such wait. */
-export const suspendCode = { parked: 10, decided: 11, busy: reportCode.busy } as const;
+/** `parked`: suspended, nothing more to do. `decided`: a wait is over, deliver it instead; one row for each such wait. `cancelled`: it has
+ *  to end, and goes on running for that; the name is the reason. */
+export const suspendCode = {
+  parked: 10,
+  decided: 11,
+  cancelled: 12,
+  busy: reportCode.busy,
+} as const;
 
 /** Parks executions until their earliest wait is over, and saves what they have not saved yet. The rows stay locked from
  *  the fence check to the parking; with a wait already over nothing is parked and the wait is named. Only the waits named
@@ -35,7 +41,7 @@ begin
     set status = ${status.suspended}, token = null, worker_id = null, started = false, expires_at = null,
         run_at = w.due_at
     from (select x.id, x.token, min(x.due_at) as due_at from waits x group by x.id, x.token) w
-    where r.id = w.id and r.token = w.token and w.due_at > ts
+    where r.id = w.id and r.token = w.token and w.due_at > ts and not r.cancel_requested
     returning w.id, w.token)
   select p.id, p.token, ${suspendCode.parked}, null::text from parked p
   union all
@@ -44,6 +50,11 @@ begin
   select a.id, a.token, ${suspendCode.busy}, null
   from unnest(p_ids, p_tokens) with ordinality a(id, token, n)
   join ${s}.run r on r.id = a.id and r.token = a.token
-  where not held[a.n];
+  where not held[a.n]
+  union all
+  select a.id, a.token, ${suspendCode.cancelled}, c.reason
+  from unnest(p_ids, p_tokens) with ordinality a(id, token, n)
+  join ${s}.cancellation c on c.execution_id = a.id
+  where held[a.n];
 end`,
 });

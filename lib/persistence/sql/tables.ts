@@ -62,10 +62,12 @@ export const tables = (s: string): string[] => [
      offers smallint,
      alone boolean not null default false,
      started boolean not null default false,
+     cancel_requested boolean not null default false,
      constraint run_status check (status between ${status.pending} and ${status.blocked}),
      constraint run_fence check ((status = ${status.running}) = (token is not null) and (status = ${status.running}) = (worker_id is not null)),
      constraint run_blocked check ((status = ${status.blocked}) = (offer_at is not null) and (status = ${status.blocked}) = (blocked_by is not null)),
-     constraint run_started check (not started or status = ${status.running})
+     constraint run_started check (not started or status = ${status.running}),
+     constraint run_cancel check (not cancel_requested or status = ${status.running})
    ) with (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 1000, autovacuum_analyze_scale_factor = 0.05)`,
   `create index run_ready on ${s}.run (task_id, priority desc, status desc, run_at, id)
      where status in (${status.pending}, ${status.suspended}) and not alone`,
@@ -125,6 +127,14 @@ export const tables = (s: string): string[] => [
      error json not null,
      primary key (execution_id, claim),
      constraint failure_size check (${atMost('error', MAX_ERROR_BYTES)}))`,
+
+  // a cancel that came while a handler ran: kept beside `run`, whose rows stay narrow, until retention removes the execution
+  `create table ${s}.cancellation (
+     execution_id uuid primary key,
+     token uuid not null,
+     requested_at timestamptz not null,
+     reason text,
+     constraint cancellation_size check (${atMost('reason', MAX_ERROR_BYTES)}))`,
 
   `create table ${s}.worker (
      id int generated always as identity primary key,

@@ -1,5 +1,6 @@
 import { statusCode as status } from '../../execution/execution-status.js';
 import { offered } from './blocked.js';
+import { requestedReason } from './cancel.js';
 import { overdueAtRest } from './overdue.js';
 import { sqlFunction } from './sql-function.js';
 
@@ -26,7 +27,7 @@ end`,
 });
 
 /** What a row of a heartbeat says. */
-export const beatRow = { alive: 0, orphan: 1 } as const;
+export const beatRow = { alive: 0, orphan: 1, cancelled: 2 } as const;
 
 /** Renews the lease and tells everything a worker has to know once a beat, in one round trip. An UPDATE that must hit a
  *  live row, never an upsert: no row returned means that this worker was reaped and must begin anew.
@@ -34,14 +35,15 @@ export const beatRow = { alive: 0, orphan: 1 } as const;
  *  `alive` bears how long it is until something can be claimed and whether a worker's lease has lapsed, whether blocked
  *  executions are offered to it, and whether something waits although its time is over; also which schema this is by now, since
  *  newer code may have upgraded it under a worker that runs. Each `orphan` is a
- *  row that this worker owns without knowing it, as after a claim whose reply was lost. A gap of more than half of
+ *  row that this worker owns without knowing it, as after a claim whose reply was lost; each `cancelled` one that it runs and shall
+ *  stop, for a reason. A gap of more than half of
  *  anybody's lease between two beats starts `steady_since` anew (see recover): whoever beats more seldom cannot witness that
  *  the database answered that worker. So all beat as often as the shortest lease asks for, which is told as well. */
 export const heartbeat = sqlFunction({
   name: 'heartbeat',
   parameters: ['p_worker int', 'p_tasks int[]', 'p_ids uuid[]', 'p_tokens uuid[]'],
   returns: `table(kind int, id uuid, token uuid, due_in_ms double precision, lapsed boolean, shortest_lease_ms int, offers boolean,
-      overdue boolean, version int, min_compatible int)`,
+      overdue boolean, version int, min_compatible int, reason text)`,
   body: (s) => `
 #variable_conflict use_column
 declare
@@ -60,29 +62,47 @@ begin
            exists (select 1 from ${s}.worker w where w.id <> p_worker and (w.dead or w.beat_at < ts - w.lease_ms * interval '1 ms')),
            shortest,
            exists (select 1 from ${s}.run x where x.task_id = any(p_tasks) and ${offered('x')}),
-           exists (select 1 from ${s}.run x where ${overdueAtRest('x')}), i.version, i.min_compatible
+           exists (select 1 from ${s}.run x where ${overdueAtRest('x')}), i.version, i.min_compatible, null
     from (select 1) me left join ${s}.installation i on true
     union all
-    select ${beatRow.orphan}, r.id, r.token, null, null, null, null, null, null, null
-    from ${s}.run r
-    where r.worker_id = p_worker and r.status = ${status.running}
-      and not exists (select 1 from unnest(p_ids, p_tokens) k(id, token) where k.id = r.id and k.token = r.token);
+    select case when x.known then ${beatRow.cancelled} else ${beatRow.orphan} end, x.id, x.token,
+           null, null, null, null, null, null, null,
+           case when x.cancel_requested then (select c.reason from ${s}.cancellation c where c.execution_id = x.id) end
+    from (select r.id, r.token, r.cancel_requested,
+                 exists (select 1 from unnest(p_ids, p_tokens) k(id, token) where k.id = r.id and k.token = r.token) as known
+          from ${s}.run r where r.worker_id = p_worker and r.status = ${status.running}) x
+    where not x.known or x.cancel_requested;
 end`,
 });
 
-/** Gives back what a worker owns without running it. Nothing was started, so nothing is charged. */
+/** Gives back what a worker owns without running it, or ends it where it was to be cancelled. Nothing was started, so nothing is
+ *  charged. */
 export const releaseOrphans = sqlFunction({
   name: 'release_orphans',
   parameters: ['p_ids uuid[]', 'p_tokens uuid[]'],
   returns: 'setof uuid',
-  language: 'sql',
   body: (s) => `
-update ${s}.run r set status = ${status.pending}, token = null, worker_id = null, started = false
-from (select x.id, x.token from unnest(p_ids, p_tokens) k(id, token)
+declare
+  ts timestamptz := ${s}.clock();
+begin
+  return query
+    with held as materialized (
+      select x.id, x.token, x.cancel_requested from unnest(p_ids, p_tokens) k(id, token)
       join ${s}.run x on x.id = k.id and x.token = k.token
-      order by x.id for update of x skip locked) held
-where r.id = held.id and r.token = held.token
-returning r.id`,
+      order by x.id for update of x skip locked),
+    ended as (
+      delete from ${s}.run r using held h where r.id = h.id and r.token = h.token and h.cancel_requested
+      returning r.id, r.token, r.started_at, r.task_id, r.claims, r.failures, r.losses),
+    recorded as (
+      insert into ${s}.outcome (id, token, finished_at, started_at, task_id, claims, status, failures, losses, error)
+      select e.id, e.token, ts, e.started_at, e.task_id, e.claims, ${status.cancelled}, e.failures, e.losses, ${requestedReason(s, 'e.id')}
+      from ended e),
+    returned as (
+      update ${s}.run r set status = ${status.pending}, token = null, worker_id = null, started = false
+      from held h where r.id = h.id and r.token = h.token and not h.cancel_requested
+      returning r.id)
+    select x.id from (select id from returned union all select id from ended) x;
+end`,
 });
 
 /** Says that this worker is stopping: what it may still be running when it goes is not charged a loss. */

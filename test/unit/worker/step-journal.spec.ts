@@ -75,6 +75,7 @@ describe('a wait that the database refuses to store', () => {
         transaction: () => undefined,
         stopping: () => false,
         outlivedLease: () => false,
+        cancelled: () => undefined,
         interrupted: () => false,
         end: () => undefined,
         lateCall: () => undefined,
