@@ -1,6 +1,6 @@
 import { ConductorError } from './conductor.error.js';
 
-/** The execution whose result was asked for was cancelled. */
+/** The execution was cancelled: why its result is refused, and its handler's signal is aborted and its calls are refused. */
 export class ExecutionCancelledError extends ConductorError {
   readonly code = 'CONDUCTOR_EXECUTION_CANCELLED';
 

@@ -58,8 +58,8 @@ export interface BaseContext {
 
   readonly logger: TaskLogger;
 
-  /** Aborted when this attempt should stop: its worker shuts down, it no longer owns the execution, or the task's `timeout` is
-   *  over. Within the body of a step that has a `timeout` it is aborted at the end of that as well; read it there. */
+  /** Aborted when this attempt should stop: its execution was cancelled (the reason is an ExecutionCancelledError, with the reason
+   *  that was given), its worker shuts down, it no longer owns the execution, or the task's `timeout` is over. Within the body of a step that has a `timeout` it is aborted at the end of that as well; read it there. */
   readonly signal: AbortSignal;
 
   /** The execution's id, a UUID; the same in every attempt. */

@@ -59,7 +59,7 @@ export class WorkerLog {
   recovered(workerId: number, recovered: number, ended: number): void {
     this.logger.warn(
       `Worker ${workerId} stopped renewing its lease: ${recovered} of its executions can be claimed again` +
-        (ended > 0 ? `, ${ended} ended as WORKER_LOST.` : '.'),
+        (ended > 0 ? `, ${ended} ended as WORKER_LOST or cancelled.` : '.'),
     );
   }
 

@@ -6,6 +6,7 @@ import {
   Step,
   Task,
   type,
+  type CancelAnswer,
   type TaskContext,
   type TaskEvent,
 } from '../../lib/index.js';
@@ -122,4 +123,21 @@ export async function custom(ctx: TaskContext<AppContext>): Promise<void> {
   // @ts-expect-error -- no such member
   void ctx.storage;
   void n;
+}
+
+export async function cancels(): Promise<CancelAnswer[]> {
+  const handle = conductor.handle('0');
+  const answer: CancelAnswer = await handle.cancel();
+  // @ts-expect-error -- there is no such answer
+  void (answer === 'failed');
+  // @ts-expect-error -- options are an object
+  await handle.cancel('why');
+  // @ts-expect-error -- a reason is a text
+  await conductor.cancel('0', { reason: new Error('why') });
+  // @ts-expect-error -- it needs an id
+  await conductor.cancel({ reason: 'why' });
+  const { cancelReason, cancelRequestedAt } = await handle.status();
+  // @ts-expect-error -- most were never cancelled
+  void (cancelReason.length + cancelRequestedAt.getTime());
+  return [answer, await conductor.cancel('0', { reason: 'why' })];
 }
