@@ -6,6 +6,7 @@ import { orderedUuid } from '../common/ordered-uuid.js';
 import { shown } from '../common/shown.js';
 import { isThenable } from '../common/thenable.js';
 import { isTaskContract } from '../contracts/define-task.js';
+import { headersText } from '../contracts/headers.js';
 import { parseWith, storedForm } from '../contracts/parse.js';
 import { nameProblem } from '../contracts/task-name.js';
 import type { TaskContract, TaskRef } from '../contracts/task-ref.js';
@@ -26,16 +27,18 @@ export function executionsOf(
   const schema = isTaskContract(ref) ? ref.payload : undefined;
   const check = (options: InvokeOptions) => {
     const problems = [...problemsOfRef, ...optionProblems(options)];
+    const headers = headersText(options?.headers, problems);
     if (problems.length > 0) throw new InvalidInvokeError(problems);
+    return headers;
   };
   if (schema === undefined)
     return (payload, options) => {
-      check(options);
-      return execution(encode(payload, what), options);
+      const headers = check(options);
+      return execution(encode(payload, what), options, headers);
     };
   return async (payload, options) => {
-    check(options);
-    return execution(await checked(schema, ref.name, payload, what), options);
+    const headers = check(options);
+    return execution(await checked(schema, ref.name, payload, what), options, headers);
   };
 }
 
@@ -64,13 +67,18 @@ function checkItems(items: unknown): void {
   if (problems.length > 0) throw new InvalidInvokeError(problems);
 }
 
-function execution(payload: string, options: InvokeOptions): UnsentExecution {
+function execution(
+  payload: string,
+  options: InvokeOptions,
+  headers: string | undefined,
+): UnsentExecution {
   return {
     // the ids of one process ascend, also within a millisecond: executions of equal priority and time run in this order
     id: options.id?.toLowerCase() ?? orderedUuid(),
     fresh: options.id === undefined,
     taskId: undefined,
     payload,
+    headers,
     priority: options.priority,
     runAt: options.runAt,
     delayMs: parseDuration(options.delay),
@@ -116,7 +124,7 @@ function optionProblems(options: unknown): string[] {
   if (isEmpty(options)) return problems;
   const reader = OptionReader.open(options, '', problems);
   if (reader === undefined) return problems;
-  reader.onlyKnown(['id', 'delay', 'runAt', 'priority', 'expireAfter', 'deadline']);
+  reader.onlyKnown(['id', 'delay', 'runAt', 'priority', 'expireAfter', 'deadline', 'headers']);
   if (reader.has('id') && !isUuid(reader.given.id))
     reader.fail('id', 'must be a UUID, such as crypto.randomUUID() gives');
   const delayProblem = reader.has('delay') ? durationProblem(reader.given.delay) : undefined;

@@ -28,5 +28,7 @@ export interface ClaimedExecution {
   expiresInMs?: number;
   /** JSON text. */
   payload: string;
+  /** JSON text; undefined where it has none. */
+  headers?: string;
   records: StepRecord[];
 }

@@ -1,4 +1,5 @@
 import type { ExecutionStatus } from './execution-status.js';
+import type { Headers } from './headers.js';
 import type { SerializedError } from './serialized-error.js';
 import type { RecordKind, RecordStatus } from './step-record.js';
 
@@ -21,6 +22,8 @@ export interface ExecutionView {
   finishedAt?: Date;
   /** Undefined once it was removed, see `pruned`. */
   payload: unknown;
+  /** What the invoke gave as `headers`; empty where it gave none, or once they were removed. */
+  headers: Headers;
   /** Of a completed one. */
   result?: unknown;
   /** Of a failed one; of one that is not finished, what its last attempt ended with. */
@@ -29,7 +32,7 @@ export interface ExecutionView {
   cancelRequestedAt?: Date;
   /** As it was given to `cancel`. */
   cancelReason?: string;
-  /** Its payload, result, error and steps were removed, because its task's retention is shorter than the ten minutes for which an
+  /** Its payload, headers, result, error and steps were removed, because its task's retention is shorter than the ten minutes for which an
    *  id stays. */
   pruned?: true;
 }

@@ -13,6 +13,8 @@ export interface InvokeOptions {
   expireAfter?: Duration;
   /** In place of the task's own `deadline`: a duration from the time at which it may start, or an instant. */
   deadline?: Duration | Date;
+  /** What goes along beside the payload, such as a tenant or the id of a trace: `ctx.headers`. Strings only, at most 8 KB as JSON in all. */
+  headers?: Readonly<Record<string, string>>;
 }
 
 /** One item of `invokeMany`. */

@@ -68,6 +68,9 @@ export interface BaseContext {
   /** 1 on the first attempt; one more after each attempt that failed. Sleeps and restarts of the worker do not count. */
   readonly attempt: number;
 
+  /** What the invoke gave as `headers`, the same in every attempt; empty where it gave none. */
+  readonly headers: Readonly<Record<string, string>>;
+
   readonly taskName: string;
 
   readonly queue: string;
@@ -87,7 +90,6 @@ export const reservedMembers = [
   'cancel',
   'checkpoint',
   'emit',
-  'headers',
   'idempotencyKey',
   'invoke',
   'lastCheckpoint',

@@ -7,6 +7,7 @@ import { InvalidStepError } from '../errors/invalid-step.error.js';
 import type { ClaimedExecution } from '../execution/claimed-execution.js';
 import { currentExecution } from '../execution/current-execution.js';
 import { checkStepOptions, stepOptionNames } from '../execution/step-options.js';
+import { headersOf, type Headers } from '../execution/headers.js';
 import type { Duration } from '../interfaces/duration.js';
 import type { InvokeEvent } from '../interfaces/invoke-event.js';
 import type { StepOptions } from '../interfaces/step-options.js';
@@ -26,6 +27,7 @@ export interface ContextParts {
 /** The built-in members of every handler's context. */
 export class ActivationContext implements BaseContext {
   readonly #parts: ContextParts;
+  #headers?: Headers;
 
   constructor(parts: ContextParts) {
     this.#parts = parts;
@@ -89,6 +91,10 @@ export class ActivationContext implements BaseContext {
 
   get attempt(): number {
     return this.#parts.execution.failures + 1;
+  }
+
+  get headers(): Headers {
+    return (this.#headers ??= headersOf(this.#parts.execution.headers));
   }
 
   get taskName(): string {

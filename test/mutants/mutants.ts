@@ -14,6 +14,20 @@ const persistence = (name: string) => `test/persistence/${name}.spec.ts`;
 
 export const mutants: Mutant[] = [
   {
+    guard: 'claim: headers come along where nothing else is other than usual',
+    file: sql('claim'),
+    code: ' or e.headers is not null',
+    without: '',
+    tests: ['test/e2e/headers.spec.ts'],
+  },
+  {
+    guard: 'prune: headers are stripped with the payload',
+    file: sql('prune'),
+    code: ', headers = null',
+    without: '',
+    tests: [persistence('prune')],
+  },
+  {
     guard: 'settle: the token',
     file: sql('settle'),
     code: 'on r.id = a.id and r.token = a.token\n      where a.outcome = ${code.completed}',

@@ -37,7 +37,7 @@ describe('enqueue', () => {
   const enqueue = async (items: NewExecution[], channels: string[] = []) =>
     (await db.newExecutions.enqueue(items, channels, 0)).reports;
 
-  const callText = `select * from conductor.enqueue($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, null, null, null, null, null, null, false)`;
+  const callText = `select * from conductor.enqueue($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, null, $11, null, null, null, null, null, null, false)`;
   const callOf = ({ id, taskId, payload }: NewExecution, channels: string[] = []) => [
     [id],
     [taskId],

@@ -207,6 +207,7 @@ describe('prune', () => {
   it('B3 strips at once what is kept for 0, and goes on refusing its id for ten minutes', async () => {
     const task = await taskThatKeeps({ completedMs: 0, failedMs: 0 });
     const [done, bad] = [await one(task), await one(task, failed)];
+    await db.test.query(`update conductor.execution set headers = '{"tenant": "acme"}'`);
     const again = async () => {
       const item = { id: done, taskId: task.taskId, payload: '"again"' };
       return (await db.newExecutions.enqueue([item], [], 0)).reports;
@@ -220,10 +221,11 @@ describe('prune', () => {
     ] as const) {
       await expect(rows(id)).resolves.toEqual(stripped);
       await expect(db.outcome(id)).resolves.toMatchObject({ status, result: null, error: null });
-      const payload = await db.test.query('select payload from conductor.execution where id = $1', [
-        id,
-      ]);
-      expect(payload).toEqual([{ payload: null }]);
+      const payload = await db.test.query(
+        'select payload, headers from conductor.execution where id = $1',
+        [id],
+      );
+      expect(payload).toEqual([{ payload: null, headers: null }]);
     }
     await db.clock.advance(10 * minute - 5 * second - 1);
     await expect(db.retention.prune()).resolves.toMatchObject({ removed: 0, stripped: 0 });

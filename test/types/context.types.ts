@@ -37,6 +37,15 @@ export function fine(ctx: TaskContext<Fine>, plain: TaskContext<{ region: string
   return `${sum} ${plain.region}`;
 }
 
+export function headersAreReadOnly({ headers }: TaskContext): string | undefined {
+  // @ts-expect-error -- read-only
+  headers['tenant'] = 'other';
+  // @ts-expect-error -- strings only
+  const count: number = headers['count'];
+  void count;
+  return headers['tenant'];
+}
+
 class PrivateLogger {
   private readonly logger = 1;
   read(): number {
@@ -48,6 +57,8 @@ class PrivateLogger {
 export type Private = TaskContext<PrivateLogger>;
 // @ts-expect-error -- built in
 export type BuiltIn = TaskContext<{ sleepUntil: number }>;
+// @ts-expect-error -- built in
+export type Headers = TaskContext<{ headers: string }>;
 // @ts-expect-error -- will be built in
 export type ToCome = TaskContext<{ checkpoint(): void }>;
 // @ts-expect-error -- will be built in

@@ -23,6 +23,9 @@ export class ExecutionEntity {
   @Column('json')
   payload!: unknown;
 
+  @Column('json', { nullable: true })
+  headers!: unknown;
+
   /** Mapped by the reader's join. */
   run?: RunEntity | null;
 

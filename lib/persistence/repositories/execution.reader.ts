@@ -8,6 +8,7 @@ import {
   type ExecutionStatus,
   type FinalStatus,
 } from '../../execution/execution-status.js';
+import { headersOf } from '../../execution/headers.js';
 import type { SerializedError } from '../../execution/serialized-error.js';
 import { recordKind, recordKindName, recordStatusName } from '../../execution/step-record.js';
 import type {
@@ -246,6 +247,7 @@ function view(execution: ExecutionEntity, lastFailure: SerializedError | undefin
     priority: execution.priority,
     createdAt: execution.createdAt,
     payload: pruned ? undefined : decodeParsed(execution.payload),
+    headers: headersOf(execution.headers),
     ...(state.startedAt !== null && { startedAt: state.startedAt }),
     ...(run && { runAt: run.runAt }),
     ...(outcome && { finishedAt: outcome.finishedAt }),

@@ -198,7 +198,14 @@ export class ExecutionRepository {
 /** In the columns of a statement: each task, with its queue. */
 type Rest = Pick<
   ClaimRow,
-  'claims' | 'failures' | 'losses' | 'priority' | 'alone' | 'deadlineInMs' | 'expiresInMs'
+  | 'claims'
+  | 'failures'
+  | 'losses'
+  | 'priority'
+  | 'alone'
+  | 'deadlineInMs'
+  | 'expiresInMs'
+  | 'headers'
 >;
 
 const USUAL: Rest = { claims: 1, failures: 0, losses: 0, priority: 0, alone: false };
@@ -218,16 +225,30 @@ function executionOf(row: ClaimedRow, token: string, claimedAt: number): ClaimRo
     deadlineInMs: rest.deadlineInMs,
     expiresInMs: rest.expiresInMs,
     payload: row.payload,
+    headers: rest.headers,
     records: parseMemo(row.memo),
   };
 }
 
-/** Infinity where it has no deadline, or does not expire. */
+/** Infinity where it has no deadline, or does not expire. The headers come last, as JSON. */
 function parseRest(text: string): Rest {
-  const [claims, failures, losses, priority, alone, deadlineInMs, expiresInMs] = text
+  const at = text.indexOf('{');
+  const [claims, failures, losses, priority, alone, deadlineInMs, expiresInMs] = (
+    at === -1 ? text : text.slice(0, at - 1)
+  )
     .split(' ')
     .map(Number) as [number, number, number, number, number, number, number];
-  return { claims, failures, losses, priority, alone: alone === 1, deadlineInMs, expiresInMs };
+  const headers = at === -1 ? undefined : text.slice(at);
+  return {
+    claims,
+    failures,
+    losses,
+    priority,
+    alone: alone === 1,
+    deadlineInMs,
+    expiresInMs,
+    headers,
+  };
 }
 
 export function tasksOf({ queues }: Claimant): { taskId: number; queueId: number }[] {

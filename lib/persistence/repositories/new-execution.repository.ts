@@ -20,6 +20,8 @@ export interface NewExecution {
   deadline?: Date;
   /** JSON text. */
   payload: string;
+  /** JSON text. */
+  headers?: string;
 }
 
 /** `otherTask`: the id belongs to another task. `unknownTask`: the task's row is gone, its id has to be asked for again. */
@@ -135,6 +137,7 @@ function itemColumns(items: NewExecution[]): unknown[] {
     given(items, special, (item) => item.deadlineMs),
     given(items, special, (item) => item.deadline),
     items.map((item) => item.payload),
+    given(items, special, (item) => item.headers),
   ];
 }
 
@@ -147,7 +150,7 @@ function begunRows(
   // the first of several with one id is the one that was stored
   const byId = new Map(items.toReversed().map((item) => [item.id, item]));
   return rows.map((row) => {
-    const { taskId, payload } = byId.get(row.id)!;
+    const { taskId, payload, headers } = byId.get(row.id)!;
     return {
       id: row.id,
       token: claimant!.token,
@@ -160,6 +163,7 @@ function begunRows(
       claimedAt: row.claimed_at,
       deadlineInMs: row.deadline_in_ms ?? undefined,
       payload,
+      headers,
       records: [],
     };
   });
@@ -172,7 +176,8 @@ function hasOptions(item: NewExecution): boolean {
     item.delayMs !== undefined ||
     item.expireAfterMs !== undefined ||
     item.deadlineMs !== undefined ||
-    item.deadline !== undefined
+    item.deadline !== undefined ||
+    item.headers !== undefined
   );
 }
 

@@ -171,10 +171,10 @@ begin
         returning r.id, r.task_id, r.failures, r.losses, r.claims, r.alone, r.priority, r.deadline_at, r.expires_at)
       select null::int, c.id, c.task_id, o.place::int, e.payload::text,
              case when (c.claims, c.failures, c.losses, c.priority, c.alone) <> (1, 0, 0, 0, false)
-                    or c.deadline_at is not null or c.expires_at is not null
+                    or c.deadline_at is not null or c.expires_at is not null or e.headers is not null
                   then concat_ws(' ', c.claims, c.failures, c.losses, c.priority, c.alone::int,
                          coalesce((extract(epoch from c.deadline_at - ts) * 1000)::text, 'Infinity'),
-                         coalesce((extract(epoch from c.expires_at - ts) * 1000)::text, 'Infinity')) end,
+                         coalesce((extract(epoch from c.expires_at - ts) * 1000)::text, 'Infinity'), e.headers) end,
              case when c.claims > 1 then ${memo(s, 'c.id')} end
       from claimed c
       join ${s}.execution e on e.id = c.id

@@ -62,8 +62,8 @@ begin
   end if;
 
   with accepted as (
-    insert into ${s}.execution (id, task_id, priority, created_at, payload)
-    select distinct on (x.id) x.id, p_tasks[x.place], coalesce(x.priority, tasks_priority[x.place]), ts, x.payload::json
+    insert into ${s}.execution (id, task_id, priority, created_at, payload, headers)
+    select distinct on (x.id) x.id, p_tasks[x.place], coalesce(x.priority, tasks_priority[x.place]), ts, x.payload::json, x.headers::json
     from (${stored}) x
     order by x.id, x.n
     on conflict (id) do nothing

@@ -21,6 +21,7 @@ export const itemParameters = [
   'p_deadlines_ms bigint[]',
   'p_deadlines timestamptz[]',
   'p_payloads text[]',
+  'p_headers text[]',
 ];
 
 /** The items as rows of `run`. */
@@ -35,8 +36,8 @@ export const asked = `
 
 /** The items as rows of `execution`. */
 export const stored = `
-      select u.id, coalesce(u.place, 1) as place, u.priority, u.payload, u.n
-      from unnest(p_ids, p_places, p_priorities, p_payloads) with ordinality u(id, place, priority, payload, n)`;
+      select u.id, coalesce(u.place, 1) as place, u.priority, u.payload, u.headers, u.n
+      from unnest(p_ids, p_places, p_priorities, p_payloads, p_headers) with ordinality u(id, place, priority, payload, headers, n)`;
 
 const insertRuns = (s: string, items: string) => `
     insert into ${s}.run (id, run_at, task_id, priority, deadline_at, expires_at, status, token, worker_id, claims, started, started_at)
@@ -112,15 +113,15 @@ begin
   end if;
 
   if p_fresh and array_position(tasks_priority, null) is null then
-    insert into ${s}.execution (id, task_id, priority, created_at, payload)
-    select x.id, p_tasks[x.place], coalesce(x.priority, tasks_priority[x.place]), ts, x.payload::json
+    insert into ${s}.execution (id, task_id, priority, created_at, payload, headers)
+    select x.id, p_tasks[x.place], coalesce(x.priority, tasks_priority[x.place]), ts, x.payload::json, x.headers::json
     from (${stored}) x order by x.id;
     complete := true;
     ${insertRuns(s, `select x.*, x.id = any(starting) as starts from (${asked}) x order by x.id`)};
   else
     with accepted as (
-      insert into ${s}.execution (id, task_id, priority, created_at, payload)
-      select distinct on (x.id) x.id, p_tasks[x.place], coalesce(x.priority, tasks_priority[x.place]), ts, x.payload::json
+      insert into ${s}.execution (id, task_id, priority, created_at, payload, headers)
+      select distinct on (x.id) x.id, p_tasks[x.place], coalesce(x.priority, tasks_priority[x.place]), ts, x.payload::json, x.headers::json
       from (${stored}) x
       where tasks_priority[x.place] is not null
       order by x.id, x.n

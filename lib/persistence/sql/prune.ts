@@ -31,7 +31,7 @@ const ended = (s: string, before: string, after: string) => `
  *  - Only what has an outcome is found, and nothing but this statement writes to what has: it waits for nobody, and no claim or settle
  *    waits for it. It touches no row of `run`.
  *  - The lock is tried, not awaited: one worker prunes at a time, the others have nothing to do.
- *  - What is kept for less than ten minutes is stripped first: payload, result, error and steps go, id and status stay until then.
+ *  - What is kept for less than ten minutes is stripped first: payload, headers, result, error and steps go, id and status stay until then.
  *    This comes before what is old, which may be a long backlog.
  *  - p_task, p_status, p_since: where the last call of a row of calls came to (`reached_…`). Without them each call would pass once more all
  *    that those before it removed, for as long as some old snapshot keeps it in the index.
@@ -100,7 +100,7 @@ begin
 
   if not more then
     delete from ${s}.cancellation x where x.execution_id = any(to_strip || to_remove);
-    update ${s}.execution x set payload = 'null' where x.id = any(to_strip);
+    update ${s}.execution x set payload = 'null', headers = null where x.id = any(to_strip);
     update ${s}.outcome x set pruned = true, result = null, error = null where x.id = any(to_strip);
     get diagnostics stripped = row_count;
     delete from ${s}.execution x where x.id = any(to_remove);

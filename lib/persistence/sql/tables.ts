@@ -1,5 +1,6 @@
 import { MAX_VALUE_BYTES } from '../../execution/codec.js';
 import { statusCode as status } from '../../execution/execution-status.js';
+import { MAX_HEADERS_BYTES } from '../../execution/headers.js';
 import { MAX_ERROR_BYTES } from '../../execution/serialized-error.js';
 import { MAX_SEQ, recordStatus } from '../../execution/step-record.js';
 
@@ -40,7 +41,9 @@ export const tables = (s: string): string[] => [
      priority smallint not null,
      created_at timestamptz not null,
      payload json not null,
-     constraint execution_payload_size check (${atMost('payload', MAX_VALUE_BYTES)}))`,
+     headers json,
+     constraint execution_payload_size check (${atMost('payload', MAX_VALUE_BYTES)}),
+     constraint execution_headers_size check (${atMost('headers', MAX_HEADERS_BYTES)}))`,
 
   // fixed-width columns, widest first; the constraints make a row that the state table does not know impossible to store
   `create table ${s}.run (
