@@ -1,6 +1,9 @@
 /** What a record stands for. Stored as a smallint; never renumber. */
-export const recordKind = { step: 0, sleep: 1, payload: 2 } as const;
+export const recordKind = { step: 0, sleep: 1, payload: 2, value: 3 } as const;
 export type RecordKind = keyof typeof recordKind;
+
+/** What the execution records by itself, in the order of the calls. */
+export type DrawnValue = 'now' | 'uuid' | 'random';
 
 /** The one record that no call asks for: the payload as it was parsed, where that is not what was passed. A schema may fill in
  *  the time or draw a number, and a replay must see what the first run saw. The control character keeps it out of the way

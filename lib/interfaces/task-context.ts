@@ -56,6 +56,35 @@ export interface BaseContext {
    */
   sleepUntil(name: string, date: Date): Promise<void>;
 
+  /**
+   * The time, as the database has it; the same again on a replay and in later attempts, which a `new Date()` of the handler's own is not.
+   * Stored before the handler sees it, as a step's result is, so nothing that it is passed to can outlive it; calls made together
+   * share a write. Recorded in the order of the calls as `ctx.now`, `ctx.now#2`…, `uuid` and `random` likewise. In the body of a step
+   * nothing is recorded: there it is the time of the call.
+   *
+   * @throws ExecutionClosedError if the handler has already ended
+   * @throws DuplicateStepError if a step of the handler's own has that name
+   */
+  now(): Promise<Date>;
+
+  /** A random UUID, which nobody can guess; recorded as `now` is.
+   *  @throws as `now` */
+  uuid(): Promise<string>;
+
+  /** A number from 0 up to, but not including, 1, not fit for secrets; recorded as `now` is.
+   *  @throws as `now` */
+  random(): Promise<number>;
+
+  /**
+   * A key for other systems, by which they know a request that is sent again: a UUID that belongs to this execution and this name, the
+   * same in every attempt and in every try of a step. Costs nothing, and may be called anywhere, most of all in the body of a step.
+   *
+   * It can be derived from the execution's id, so it is no secret.
+   *
+   * @throws InvalidStepError for a name that no step could have
+   */
+  idempotencyKey(stepName: string): string;
+
   readonly logger: TaskLogger;
 
   /** Aborted when this attempt should stop: its execution was cancelled (the reason is an ExecutionCancelledError, with the reason
@@ -90,21 +119,17 @@ export const reservedMembers = [
   'cancel',
   'checkpoint',
   'emit',
-  'idempotencyKey',
   'invoke',
   'lastCheckpoint',
   'lost',
-  'now',
   'onRollback',
   'parentId',
   'patched',
-  'random',
   'schedule',
   'setProgress',
   'start',
   'token',
   'unschedule',
-  'uuid',
   'waitForEvent',
 ] as const;
 

@@ -97,7 +97,7 @@ export class Outcomes {
   /** Gives what was recorded to the handler, now. */
   recorded(ask: Ask, { status, kind, value }: StepRecord): void {
     if (status === 'failed') this.asks.reject(ask, deserializeError(value as SerializedError));
-    else this.asks.resolve(ask, kind === 'step' ? decodeParsed(value) : undefined);
+    else this.asks.resolve(ask, kind === 'sleep' ? undefined : decodeParsed(value));
   }
 
   /** Stores waits that go on beside a running body. */

@@ -115,8 +115,8 @@ export class Replay implements OutcomePorts {
   }
 
   private begin(ask: Ask): void {
-    if (ask.kind === 'step') this.bodies.add(ask);
-    else this.waits.add(ask);
+    if (ask.kind === 'sleep') this.waits.add(ask);
+    else this.bodies.add(ask);
   }
 
   /** One delivery at most, then the microtask queue drains before the next. */

@@ -1,4 +1,5 @@
 import type { EntityManager } from 'typeorm';
+import { v4 as randomUuid } from 'uuid';
 import type { Clock } from '../common/clock.js';
 import type { DivergenceError } from '../errors/divergence.error.js';
 import { DuplicateStepError } from '../errors/duplicate-step.error.js';
@@ -7,7 +8,7 @@ import { LeaseLostError } from '../errors/lease-lost.error.js';
 import { StepLimitError } from '../errors/step-limit.error.js';
 import type { ClaimedExecution } from '../execution/claimed-execution.js';
 import type { ActiveExecution, StepCall } from '../execution/current-execution.js';
-import { MAX_RECORDS, type RecordWrite } from '../execution/step-record.js';
+import { MAX_RECORDS, type DrawnValue, type RecordWrite } from '../execution/step-record.js';
 import type { StepOptions } from '../interfaces/step-options.js';
 import { takeUp, type Ask } from './ask.js';
 import { Divergences } from './divergences.js';
@@ -28,6 +29,7 @@ export class StepJournal implements ActiveExecution {
   private state: State = 'open';
   private refusal?: Error;
   private numbering?: StepNumbering;
+  private draws?: Map<DrawnValue, number>;
   private readonly replay: Replay;
 
   constructor(
@@ -69,8 +71,35 @@ export class StepJournal implements ActiveExecution {
   }
 
   sleepUntil(name: string, epochMs: number): Promise<void> {
-    const sinceClaim = this.clock.now() - this.claimedAt;
-    return this.sleep(name, epochMs - (this.execution.claimedAt + sinceClaim));
+    return this.sleep(name, epochMs - this.epochMs());
+  }
+
+  /** The handler may show it to the outside at once, and a failed attempt writes nothing: so it is stored before it is seen, as a
+   *  step's result is. */
+  draw(what: DrawnValue): Promise<unknown> {
+    const n = (this.draws?.get(what) ?? 0) + 1;
+    (this.draws ??= new Map()).set(what, n);
+    const name = n === 1 ? `ctx.${what}` : `ctx.${what}#${n}`;
+    const alone = this.replay.asks.none;
+    const body = () => this.drawn(what);
+    return this.ask({ name, kind: 'value', body, alone, tries: 0 });
+  }
+
+  /** A new one, of which nothing is recorded. */
+  drawn(what: DrawnValue): unknown {
+    switch (what) {
+      case 'now':
+        return new Date(this.epochMs());
+      case 'uuid':
+        return randomUuid();
+      case 'random':
+        return this.clock.random();
+    }
+  }
+
+  /** By the database's clock, as far as this process can tell without asking. */
+  private epochMs(): number {
+    return this.execution.claimedAt + this.clock.now() - this.claimedAt;
   }
 
   callStep(call: StepCall): Promise<unknown> {

@@ -1,4 +1,5 @@
 import type { EntityManager } from 'typeorm';
+import { v5 as keyOf } from 'uuid';
 import { durationProblem, toMilliseconds } from '../common/duration.js';
 import { OptionReader } from '../common/option-reader.js';
 import { nameProblem } from '../contracts/task-name.js';
@@ -8,6 +9,7 @@ import type { ClaimedExecution } from '../execution/claimed-execution.js';
 import { currentExecution } from '../execution/current-execution.js';
 import { checkStepOptions, stepOptionNames } from '../execution/step-options.js';
 import { headersOf, type Headers } from '../execution/headers.js';
+import type { DrawnValue } from '../execution/step-record.js';
 import type { Duration } from '../interfaces/duration.js';
 import type { InvokeEvent } from '../interfaces/invoke-event.js';
 import type { StepOptions } from '../interfaces/step-options.js';
@@ -73,6 +75,30 @@ export class ActivationContext implements BaseContext {
       problems.push('the second argument must be a valid Date');
     if (problems.length > 0) throw new InvalidStepError('ctx.sleepUntil', problems);
     await this.#parts.journal.sleepUntil(name, date.getTime());
+  }
+
+  now(): Promise<Date> {
+    return this.#draw('now') as Promise<Date>;
+  }
+
+  uuid(): Promise<string> {
+    return this.#draw('uuid') as Promise<string>;
+  }
+
+  random(): Promise<number> {
+    return this.#draw('random') as Promise<number>;
+  }
+
+  idempotencyKey(stepName: string): string {
+    const problems = nameProblems(stepName);
+    if (problems.length > 0) throw new InvalidStepError('ctx.idempotencyKey', problems);
+    return keyOf(stepName, this.executionId);
+  }
+
+  // in a step's body it is part of what is recorded with it
+  #draw(what: DrawnValue): Promise<unknown> {
+    const { journal } = this.#parts;
+    return insideStep() === undefined ? journal.draw(what) : Promise.resolve(journal.drawn(what));
   }
 
   get logger(): TaskLogger {

@@ -332,7 +332,7 @@ describe('a custom context', () => {
       },
     );
 
-    it.each(['invoke', 'checkpoint', 'waitForEvent', 'token', 'now'])(
+    it.each(['invoke', 'checkpoint', 'waitForEvent', 'token'])(
       'fails the boot because %s will be built in one day',
       async (name) => {
         await expect(refused({ context: member(name), providers: [Tasks] })).resolves.toMatch(

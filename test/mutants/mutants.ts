@@ -14,6 +14,13 @@ const persistence = (name: string) => `test/persistence/${name}.spec.ts`;
 
 export const mutants: Mutant[] = [
   {
+    guard: 'step-journal: what is drawn is recorded in the order of the calls',
+    file: 'lib/worker/step-journal.ts',
+    code: "return this.ask({ name, kind: 'value', body, alone, tries: 0 });",
+    without: 'return Promise.resolve(body());',
+    tests: ['test/e2e/drawn-values.spec.ts'],
+  },
+  {
     guard: 'claim: headers come along where nothing else is other than usual',
     file: sql('claim'),
     code: ' or e.headers is not null',

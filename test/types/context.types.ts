@@ -46,6 +46,22 @@ export function headersAreReadOnly({ headers }: TaskContext): string | undefined
   return headers['tenant'];
 }
 
+export async function drawnValues(ctx: TaskContext): Promise<string> {
+  const now: Date = await ctx.now();
+  const random: number = await ctx.random();
+  // @ts-expect-error -- a promise
+  const uuid: string = ctx.uuid();
+  // @ts-expect-error -- the step's name
+  ctx.idempotencyKey();
+  const key: string = ctx.idempotencyKey('charge');
+  return `${now.getTime() + random}${uuid}${key}`;
+}
+
+// @ts-expect-error -- built in
+export type Now = TaskContext<{ now: number }>;
+// @ts-expect-error -- built in
+export type Key = TaskContext<{ idempotencyKey(): string }>;
+
 class PrivateLogger {
   private readonly logger = 1;
   read(): number {

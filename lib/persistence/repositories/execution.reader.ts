@@ -85,7 +85,7 @@ export class ExecutionReader {
         kind: recordKindName(row.kind),
         status,
         ...(status === 'completed' && {
-          result: row.kind === recordKind.step ? decodeParsed(row.value) : undefined,
+          result: row.kind === recordKind.sleep ? undefined : decodeParsed(row.value),
         }),
         ...(row.value !== null &&
           status !== 'completed' && { error: row.value as SerializedError }),
