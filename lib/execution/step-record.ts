@@ -1,5 +1,5 @@
 /** What a record stands for. Stored as a smallint; never renumber. */
-export const recordKind = { step: 0, sleep: 1, payload: 2, value: 3 } as const;
+export const recordKind = { step: 0, sleep: 1, payload: 2, value: 3, patch: 4 } as const;
 export type RecordKind = keyof typeof recordKind;
 
 /** What the execution records by itself, in the order of the calls. */

@@ -85,6 +85,22 @@ export interface BaseContext {
    */
   idempotencyKey(stepName: string): string;
 
+  /**
+   * Lets code be changed while executions of it are under way: `if (await ctx.patched('fraud-check')) { …new… } else { …old… }`.
+   * True where the execution comes here for the first time, which is recorded; false where its record shows that it came past here
+   * before the call was in the code. The same answer in every later replay, and for each call with this id.
+   *
+   * The other way may go once no execution is left that began before the change; the call itself once none is left that has recorded it.
+   *
+   * "Past here" is what was recorded and not asked for yet, of other branches that run side by side as well. `id` is unique within the
+   * task, at most 200 characters.
+   *
+   * @throws InsideStepError in the body of a step
+   * @throws InvalidStepError for an id that cannot be one
+   * @throws ExecutionClosedError if the handler has already ended
+   */
+  patched(id: string): Promise<boolean>;
+
   readonly logger: TaskLogger;
 
   /** Aborted when this attempt should stop: its execution was cancelled (the reason is an ExecutionCancelledError, with the reason
@@ -124,7 +140,6 @@ export const reservedMembers = [
   'lost',
   'onRollback',
   'parentId',
-  'patched',
   'schedule',
   'setProgress',
   'start',

@@ -88,6 +88,12 @@ export class Outcomes {
     );
   }
 
+  /** A patch that nothing recorded contradicts. Whatever depends on it is stored after it; without any of that it would come to the same
+   *  again, so it needs no write of its own. */
+  patched(ask: Ask): void {
+    this.observe(recordOf(ask, 'completed', 'true'), () => this.asks.resolve(ask, true));
+  }
+
   /** An earlier attempt saw it after an error that is forgotten. This attempt sees it in a place of its own, which a replay has
    *  to keep: delivered whenever it was asked for, it overtook what this attempt had recorded. */
   again(ask: Ask, record: StepRecord): void {

@@ -13,6 +13,11 @@ export class RecordedOutcomes {
       .sort((a, b) => a.seq! - b.seq!);
   }
 
+  /** Whether the handler came further once than these calls. */
+  wentOn(isAsked: (name: string) => boolean): boolean {
+    return this.records.some(({ name, kind }) => kind !== 'payload' && !isAsked(name));
+  }
+
   get(name: string): StepRecord | undefined {
     if (this.records.length === 0) return undefined;
     this.byName ??= new Map(this.records.map((record) => [record.name, record]));

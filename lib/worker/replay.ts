@@ -116,6 +116,7 @@ export class Replay implements OutcomePorts {
 
   private begin(ask: Ask): void {
     if (ask.kind === 'sleep') this.waits.add(ask);
+    else if (ask.kind === 'patch') this.outcomes.patched(ask);
     else this.bodies.add(ask);
   }
 

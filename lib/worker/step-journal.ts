@@ -29,6 +29,7 @@ export class StepJournal implements ActiveExecution {
   private state: State = 'open';
   private refusal?: Error;
   private numbering?: StepNumbering;
+  private patches?: Map<string, Promise<boolean>>;
   private draws?: Map<DrawnValue, number>;
   private readonly replay: Replay;
 
@@ -83,6 +84,28 @@ export class StepJournal implements ActiveExecution {
     const alone = this.replay.asks.none;
     const body = () => this.drawn(what);
     return this.ask({ name, kind: 'value', body, alone, tries: 0 });
+  }
+
+  /** Where the record went on without it, nothing is written, and no outcome that is delivered changes its place: code that did not ask
+   *  recorded what it has by the same turns. Records only grow within an attempt, so the answer stays. */
+  patched(id: string): Promise<boolean> {
+    const before = this.patches?.get(id);
+    if (before !== undefined && this.state === 'open') return before;
+    const name = `ctx.patched:${id}`;
+    const isOld =
+      this.state === 'open' &&
+      this.recorded.get(name) === undefined &&
+      this.recorded.wentOn((other) => this.replay.asks.has(other));
+    const answer = isOld
+      ? Promise.resolve(false)
+      : (this.ask({
+          name,
+          kind: 'patch',
+          alone: this.replay.asks.none,
+          tries: 0,
+        }) as Promise<boolean>);
+    (this.patches ??= new Map()).set(id, answer);
+    return answer;
   }
 
   /** A new one, of which nothing is recorded. */

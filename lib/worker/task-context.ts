@@ -89,6 +89,14 @@ export class ActivationContext implements BaseContext {
     return this.#draw('random') as Promise<number>;
   }
 
+  async patched(id: string): Promise<boolean> {
+    const step = insideStep();
+    if (step !== undefined) throw new InsideStepError(step, 'ctx.patched');
+    const problem = nameProblem(id);
+    if (problem !== undefined) throw new InvalidStepError('ctx.patched', [`the id ${problem}`]);
+    return await this.#parts.journal.patched(id);
+  }
+
   idempotencyKey(stepName: string): string {
     const problems = nameProblems(stepName);
     if (problems.length > 0) throw new InvalidStepError('ctx.idempotencyKey', problems);

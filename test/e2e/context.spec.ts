@@ -323,14 +323,21 @@ describe('a custom context', () => {
     const Tasks = reading(() => 0);
     const member = (name: string) => ({ useFactory: () => ({ [name]: 1 }) });
 
-    it.each(['step', 'sleepUntil', 'logger', 'executionId', 'event', 'fence'])(
-      'fails the boot because %s is built in',
-      async (name) => {
-        await expect(refused({ context: member(name), providers: [Tasks] })).resolves.toMatch(
-          new RegExp(`"${name}" is a built-in member.*another name`),
-        );
-      },
-    );
+    it.each([
+      'step',
+      'sleepUntil',
+      'logger',
+      'executionId',
+      'event',
+      'fence',
+      'headers',
+      'uuid',
+      'patched',
+    ])('fails the boot because %s is built in', async (name) => {
+      await expect(refused({ context: member(name), providers: [Tasks] })).resolves.toMatch(
+        new RegExp(`"${name}" is a built-in member.*another name`),
+      );
+    });
 
     it.each(['invoke', 'checkpoint', 'waitForEvent', 'token'])(
       'fails the boot because %s will be built in one day',

@@ -21,7 +21,7 @@ describe('a replay', () => {
   it(`S10 sees what the run before it saw, in ${SEEDS.length} random programs cut off at their writes and between them`, async () => {
     const fuzz = await ReplayFuzz.open(database);
     try {
-      const { problems, cuts, blocked, activations } = await fuzz.run(SEEDS);
+      const { problems, cuts, blocked, activations, patches } = await fuzz.run(SEEDS);
       expect(problems).toEqual([]);
       // it was really done to them
       for (const write of writes)
@@ -30,6 +30,7 @@ describe('a replay', () => {
       expect(cuts.get('between')).toBeGreaterThan(SEEDS.length);
       expect(activations).toBeGreaterThan(4 * SEEDS.length);
       expect(blocked).toBeGreaterThan(SEEDS.length / 20);
+      expect(Math.min(patches.new, patches.old)).toBeGreaterThan(SEEDS.length / 20);
     } finally {
       await fuzz.close();
     }

@@ -14,6 +14,27 @@ const persistence = (name: string) => `test/persistence/${name}.spec.ts`;
 
 export const mutants: Mutant[] = [
   {
+    guard: 'patched: false where the record went past it',
+    file: 'lib/worker/recorded-outcomes.ts',
+    code: "kind !== 'payload' && !isAsked(name)",
+    without: 'false && isAsked(name + kind)',
+    tests: ['test/e2e/patched.spec.ts'],
+  },
+  {
+    guard: 'patched: what need not be asked for again counts as well',
+    file: 'lib/worker/recorded-outcomes.ts',
+    code: 'return this.records.some(({ name, kind }) =>',
+    without: 'return this.remaining.some(({ name, kind }) =>',
+    tests: ['test/e2e/patched.spec.ts'],
+  },
+  {
+    guard: 'patched: a recorded answer comes before what is recorded behind it',
+    file: 'lib/worker/step-journal.ts',
+    code: 'this.recorded.get(name) === undefined &&',
+    without: '',
+    tests: ['test/e2e/patched.spec.ts'],
+  },
+  {
     guard: 'step-journal: what is drawn is recorded in the order of the calls',
     file: 'lib/worker/step-journal.ts',
     code: "return this.ask({ name, kind: 'value', body, alone, tries: 0 });",

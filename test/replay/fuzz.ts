@@ -14,6 +14,8 @@ export interface FuzzReport {
   cuts: Map<string, number>;
   activations: number;
   bodies: number;
+  /** Executions in which `ctx.patched` gave this answer. */
+  patches: Record<'new' | 'old', number>;
   /** Executions that met a worker with other code, and were blocked. */
   blocked: number;
   /** Empty if every replay saw what the run before it saw. Each names its seed. */
@@ -77,6 +79,10 @@ export class ReplayFuzz implements Stage {
       cuts: this.cuts.counts,
       activations: ledgers.reduce((sum, { activated }) => sum + activated, 0),
       bodies: ledgers.reduce((sum, { bodies }) => sum + bodies, 0),
+      patches: {
+        new: ledgers.filter(({ patches }) => patches.has(true)).length,
+        old: ledgers.filter(({ patches }) => patches.has(false)).length,
+      },
       blocked: this.blocked,
       problems: [...other, ...ledgers.flatMap((ledger) => ledger.problems)],
     };

@@ -22,6 +22,9 @@ export class Ledger {
   private readonly activations: Activation[] = [];
   private readonly recordings = new Map<string, Recording>();
   private readonly runs = new Map<string, number>();
+  private readonly drawn = new Map<string, string>();
+  /** The answers that were given. */
+  readonly patches = new Set<boolean>();
   private readonly winners = new Map<string, string>();
 
   constructor(readonly seed: number) {}
@@ -76,6 +79,26 @@ export class Ledger {
     if (before !== undefined && before !== winner && this.recordings.has(`after ${race} ${before}`))
       this.problem(`${race} was won by ${before} and recorded, and then by ${winner}`);
     this.winners.set(key, winner);
+  }
+
+  /** What the handler drew, it may have shown to anybody: within an attempt it is that each time. */
+  drew(name: string, value: string, { attempt, fence }: Activation): void {
+    const key = `${name}, attempt ${attempt}`;
+    const before = this.drawn.get(key);
+    if (before !== undefined && before !== value)
+      this.problem(`claim ${fence} drew ${value} for ${name}, and an earlier one ${before}`);
+    this.drawn.set(key, value);
+  }
+
+  /** Code that asks goes the way that is recorded. */
+  patched(name: string, answer: boolean, isNew: boolean, { attempt, fence }: Activation): void {
+    if (!isNew) return;
+    const other = this.recordings.get(`${name} ${answer ? 'old' : 'new'}`);
+    if (other !== undefined && !other.failed && other.attempt === attempt && other.fence < fence)
+      this.problem(
+        `claim ${fence} went the ${answer ? 'new' : 'old'} way of ${name}, and the other one is recorded`,
+      );
+    this.patches.add(answer);
   }
 
   /** Once it has ended. */

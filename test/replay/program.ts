@@ -7,6 +7,10 @@ export type Part =
   /** `save(await load(id))` of a provider's @Steps, numbered by the order of the calls or named by a key. */
   | { does: 'call'; id: string; turns: number; keyed: boolean }
   | { does: 'sleep'; name: string; ms: number }
+  /** Something drawn, which a step then takes. */
+  | { does: 'drawn'; name: string; what: 'now' | 'uuid' | 'random' }
+  /** A change of the code, which came to be in it with this claim: the step is another one. */
+  | { does: 'patched'; name: string; since: number }
   /** Work of the handler itself, outside any step. */
   | { does: 'own'; turns: number }
   /** A step with a retry policy of its own, which succeeds. */
@@ -85,6 +89,8 @@ class Drawing {
       () => this.sleep(20),
       () => this.retried(),
       () => this.caught(),
+      () => this.drawn(),
+      () => this.patched(),
       () => this.sureRace(),
       () => this.photoFinish(depth),
       () => this.any(),
@@ -153,6 +159,15 @@ class Drawing {
       always: this.oneIn(2),
       tries: 1 + this.pick(2),
     };
+  }
+
+  private drawn(): Part {
+    const what = (['now', 'uuid', 'random'] as const)[this.pick(3)]!;
+    return { does: 'drawn', name: this.name('drawn'), what };
+  }
+
+  private patched(): Part {
+    return { does: 'patched', name: this.name('patched'), since: this.pick(6) };
   }
 
   private uncaught(): Part {

@@ -84,6 +84,16 @@ class Performance {
       case 'sleep':
         await this.seen(part.name, this.ctx.sleep(part.name, part.ms));
         return part.name;
+      case 'drawn':
+        return await this.drawn(part);
+      case 'patched': {
+        // as the code was before, it did not ask
+        const isNew = this.activation.fence > part.since;
+        const answer = isNew && (await this.ctx.patched(part.name));
+        this.ledger.patched(part.name, answer, isNew, this.activation);
+        await this.step(`${part.name} ${answer ? 'new' : 'old'}`, 1);
+        return part.name;
+      }
       case 'own':
         await turns(part.turns);
         return 'own';
@@ -120,6 +130,13 @@ class Performance {
       case 'any':
         return await this.race(part);
     }
+  }
+
+  private async drawn({ name, what }: Part & { does: 'drawn' }): Promise<string> {
+    const drawn = String(await this.ctx[what]());
+    this.ledger.drew(name, drawn, this.activation);
+    await this.step(name, 1);
+    return name;
   }
 
   /** Resolves when nothing is at work any more that the handler went on without. */

@@ -57,6 +57,14 @@ export async function drawnValues(ctx: TaskContext): Promise<string> {
   return `${now.getTime() + random}${uuid}${key}`;
 }
 
+export async function patched(ctx: TaskContext): Promise<boolean> {
+  // @ts-expect-error -- a promise
+  const answer: boolean = ctx.patched('change');
+  return answer && (await ctx.patched('change'));
+}
+
+// @ts-expect-error -- built in
+export type Patched = TaskContext<{ patched: boolean }>;
 // @ts-expect-error -- built in
 export type Now = TaskContext<{ now: number }>;
 // @ts-expect-error -- built in
