@@ -76,11 +76,14 @@ describe('an invoke in a transaction of the caller’s', () => {
     const { conductor, em } = await start({ lease: '1h' }); // a beat a second
     const { id, outcome } = await em.transaction(async (tx) => {
       await save(tx, 'a');
-      const execution = await conductor.using(tx).invoke(ship, { order: 'a' });
+      const execution = await conductor
+        .using(tx)
+        .invoke(ship, { order: 'a' }, { headers: { tenant: 'acme' } });
       expect(await conductor.get(execution.id)).toBeUndefined(); // nobody else sees it yet
       return execution;
     });
     expect(outcome).toBe('created');
+    expect((await conductor.get(id))!.headers).toEqual({ tenant: 'acme' });
     await expect(conductor.handle(id).result({ timeout: '10s' })).resolves.toBe('shipped a');
     expect(await saved()).toEqual(['a']);
     expect(await asked(conductor)).toEqual([id]);
