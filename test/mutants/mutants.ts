@@ -128,8 +128,8 @@ export const mutants: Mutant[] = [
   {
     guard: 'step-journal: an instant is as far away as it is now, not as it was when claimed',
     file: 'lib/worker/step-journal.ts',
-    code: '(this.execution.claimedAt + sinceClaim)',
-    without: 'this.execution.claimedAt',
+    code: 'return this.execution.claimedAt + this.clock.now() - this.claimedAt;',
+    without: 'return this.execution.claimedAt;',
     tests: ['test/e2e/claimed-ahead'],
   },
   {
