@@ -22,6 +22,8 @@ export const sentStatements = [
   'recover',
   'resume',
   'cancel',
+  'rerun',
+  'retryable',
   'runnable',
   'announce_stop',
   'deregister_worker',

@@ -3,6 +3,7 @@ import { DiscoveryModule } from '@nestjs/core';
 import { Canceller } from './client/canceller.js';
 import { Conductor } from './client/conductor.js';
 import { Enqueuer } from './client/enqueuer.js';
+import { Rerunner } from './client/rerunner.js';
 import { Resumer } from './client/resumer.js';
 import { ResultWaiter } from './client/result-waiter.js';
 import { systemClock, type Clock } from './common/clock.js';
@@ -22,6 +23,7 @@ import { BlockedRepository } from './persistence/repositories/blocked.repository
 import { CancelRepository } from './persistence/repositories/cancel.repository.js';
 import { ExecutionReader } from './persistence/repositories/execution.reader.js';
 import { NewExecutionRepository } from './persistence/repositories/new-execution.repository.js';
+import { RerunRepository } from './persistence/repositories/rerun.repository.js';
 import { TaskRepository } from './persistence/repositories/task.repository.js';
 import { WorkerRepository } from './persistence/repositories/worker.repository.js';
 
@@ -51,6 +53,11 @@ const providers: Provider[] = [
     provide: BlockedRepository,
     inject: [Database],
     useFactory: (database: Database) => new BlockedRepository(database),
+  },
+  {
+    provide: RerunRepository,
+    inject: [Database],
+    useFactory: (database: Database) => new RerunRepository(database),
   },
   {
     provide: ExecutionReader,
@@ -97,21 +104,36 @@ const providers: Provider[] = [
       new Canceller(database, new CancelRepository(database), notifier),
   },
   {
+    provide: Rerunner,
+    inject: [Database, RerunRepository, Notifier],
+    useFactory: (database: Database, reruns: RerunRepository, notifier: Notifier) =>
+      new Rerunner(database, reruns, notifier),
+  },
+  {
     provide: ResultWaiter,
     inject: [ExecutionReader, CLOCK],
     useFactory: (reader: ExecutionReader, clock: Clock) => new ResultWaiter(reader, clock),
   },
   {
     provide: Conductor,
-    inject: [Enqueuer, Resumer, ExecutionReader, ResultWaiter, CallerTransactions, Canceller],
+    inject: [
+      Enqueuer,
+      Resumer,
+      Rerunner,
+      ExecutionReader,
+      ResultWaiter,
+      CallerTransactions,
+      Canceller,
+    ],
     useFactory: (
       enqueuer: Enqueuer,
       resumer: Resumer,
+      rerunner: Rerunner,
       reader: ExecutionReader,
       waiter: ResultWaiter,
       transactions: CallerTransactions,
       canceller: Canceller,
-    ) => new Conductor(enqueuer, resumer, reader, waiter, transactions, canceller),
+    ) => new Conductor(enqueuer, resumer, rerunner, reader, waiter, transactions, canceller),
   },
   TaskMetadataAccessor,
   TaskExplorer,

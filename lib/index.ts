@@ -48,6 +48,12 @@ export { TransactionalConductor } from './client/transactional-conductor.js';
 export type { UncommittedExecution } from './client/uncommitted-execution.js';
 export type { CancelOptions } from './client/canceller.js';
 export type { ResumeFilter } from './client/resumer.js';
+export type {
+  ForkOptions,
+  RerunOptions,
+  RetriedExecution,
+  RetryManyFilter,
+} from './interfaces/rerun-options.js';
 export type { InvokeItem, InvokeOptions, InvokeOutcome } from './interfaces/invoke-options.js';
 export type {
   ExecutionFilter,
@@ -75,9 +81,11 @@ export { DuplicateStepError } from './errors/duplicate-step.error.js';
 export { DuplicateTaskError } from './errors/duplicate-task.error.js';
 export { ExecutionCancelledError } from './errors/execution-cancelled.error.js';
 export { ExecutionClosedError } from './errors/execution-closed.error.js';
+export { ExecutionCompletedError } from './errors/execution-completed.error.js';
 export { ExecutionFailedError } from './errors/execution-failed.error.js';
 export { ExecutionIdBusyError } from './errors/execution-id-busy.error.js';
 export { ExecutionIdConflictError } from './errors/execution-id-conflict.error.js';
+export { ExecutionNotEndedError } from './errors/execution-not-ended.error.js';
 export { ExpiredError } from './errors/expired.error.js';
 export { InstallBlockedError, type BlockingSession } from './errors/install-blocked.error.js';
 export { InsideStepError } from './errors/inside-step.error.js';
@@ -97,6 +105,7 @@ export {
 } from './errors/not-in-transaction.error.js';
 export { OtherDatabaseError, type OtherDatabaseReason } from './errors/other-database.error.js';
 export { PayloadInvalidError } from './errors/payload-invalid.error.js';
+export { RecordExpiredError } from './errors/record-expired.error.js';
 export { ResultExpiredError } from './errors/result-expired.error.js';
 export { ResultInvalidError } from './errors/result-invalid.error.js';
 export { ResultTimeoutError } from './errors/result-timeout.error.js';
@@ -109,4 +118,5 @@ export { StepTimeoutError } from './errors/step-timeout.error.js';
 export { TransactionAbortedError } from './errors/transaction-aborted.error.js';
 export { UncommittedExecutionError } from './errors/uncommitted-execution.error.js';
 export { UnknownExecutionError } from './errors/unknown-execution.error.js';
+export { UnknownStepError } from './errors/unknown-step.error.js';
 export { WorkerLostError } from './errors/worker-lost.error.js';

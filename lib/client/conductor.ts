@@ -1,5 +1,6 @@
 import type { EntityManager } from 'typeorm';
 import { validate as isUuid } from 'uuid';
+import { orderedUuid } from '../common/ordered-uuid.js';
 import { shown } from '../common/shown.js';
 import { isThenable } from '../common/thenable.js';
 import type {
@@ -19,6 +20,12 @@ import type {
   StepView,
 } from '../execution/execution-view.js';
 import type { InvokeItem, InvokeOptions } from '../interfaces/invoke-options.js';
+import type {
+  ForkOptions,
+  RerunOptions,
+  RetriedExecution,
+  RetryManyFilter,
+} from '../interfaces/rerun-options.js';
 import type { CallerTransactions } from '../persistence/caller-transactions.js';
 import type { ExecutionReader } from '../persistence/repositories/execution.reader.js';
 import type { Canceller, CancelOptions } from './canceller.js';
@@ -29,8 +36,14 @@ import {
   InvokedExecution,
   type ResultOptions,
 } from './execution-handle.js';
-import { filterProblems, resumeProblems } from './filter-problems.js';
+import {
+  filterProblems,
+  rerunProblems,
+  resumeProblems,
+  retryManyProblems,
+} from './filter-problems.js';
 import { executionsOf, manyOf, nameOf } from './new-execution.js';
+import type { Rerunner } from './rerunner.js';
 import type { ResultWaiter } from './result-waiter.js';
 import type { ResumeFilter, Resumer } from './resumer.js';
 import { TransactionalConductor } from './transactional-conductor.js';
@@ -39,6 +52,7 @@ import { TransactionalConductor } from './transactional-conductor.js';
 export class Conductor {
   readonly #enqueuer: Enqueuer;
   readonly #resumer: Resumer;
+  readonly #rerunner: Rerunner;
   readonly #reader: ExecutionReader;
   readonly #waiter: ResultWaiter;
   readonly #transactions: CallerTransactions;
@@ -48,6 +62,7 @@ export class Conductor {
   constructor(
     enqueuer: Enqueuer,
     resumer: Resumer,
+    rerunner: Rerunner,
     reader: ExecutionReader,
     waiter: ResultWaiter,
     transactions: CallerTransactions,
@@ -55,6 +70,7 @@ export class Conductor {
   ) {
     this.#enqueuer = enqueuer;
     this.#resumer = resumer;
+    this.#rerunner = rerunner;
     this.#reader = reader;
     this.#waiter = waiter;
     this.#transactions = transactions;
@@ -210,6 +226,66 @@ export class Conductor {
    */
   async cancel(id: string, options?: CancelOptions): Promise<CancelAnswer> {
     return await this.#canceller.cancel(checkedId(id), options);
+  }
+
+  /**
+   * Makes a new execution of one that failed or was cancelled, with its payload, headers and priority, which goes on where that one had come to:
+   * what it has recorded does not run again. Step errors are forgotten, as after a failed attempt, so what failed runs again. A sleep
+   * that was not over has as long to go as when the old one ended, and `sleepUntil` keeps its instant. Attempts and losses count
+   * from 1 and 0, and the task's own `deadline` and `expireAfter` from now. The old one stays as it ended.
+   *
+   * @throws UnknownExecutionError
+   * @throws ExecutionNotEndedError while it is pending, running, suspended or blocked
+   * @throws ExecutionCompletedError
+   * @throws RecordExpiredError when its task's retention has removed its payload and steps
+   * @throws ExecutionIdConflictError if `options.id` belongs to something else than a retry of this execution
+   * @throws InvalidInvokeError for bad options
+   * @throws DatabaseUnavailableError after 10 s without an answer. With an id of your own it is safe to retry again
+   */
+  async retry<R = unknown>(id: string, options: RerunOptions = {}): Promise<InvokedExecution<R>> {
+    const problems = rerunProblems(options, ['id']);
+    if (problems.length > 0) throw new InvalidInvokeError(problems);
+    return await this.#rerun<R>(checkedId(id), options);
+  }
+
+  /**
+   * `retry` of all that a filter names and that nobody has retried or forked yet, in batches. So calling it again goes on where
+   * an error interrupted it, and two callers at once make one retry of each.
+   *
+   * @returns the new executions, by task, status and the time at which the old ones ended
+   * @throws InvalidInvokeError for what is no filter
+   * @throws DatabaseUnavailableError; what was retried until then stays so
+   */
+  async retryMany(filter: RetryManyFilter): Promise<RetriedExecution[]> {
+    const problems = retryManyProblems(filter);
+    if (problems.length > 0) throw new InvalidInvokeError(problems);
+    return await this.#rerunner.many(filter);
+  }
+
+  /**
+   * Makes a new execution of one that has ended in whatever way, with its payload, headers and priority, which takes over what the old one's handler had
+   * seen before a step, caught errors included: that step, and what was recorded after it, in whichever branch, runs again by the code of
+   * now. All else is as with `retry`, but that waits which were not over begin anew.
+   *
+   * @throws UnknownStepError that names what is recorded
+   * @throws as `retry`, but for ExecutionCompletedError
+   */
+  async fork<R = unknown>(id: string, options: ForkOptions): Promise<InvokedExecution<R>> {
+    const problems = rerunProblems(options, ['id', 'fromStep']);
+    if (problems.length > 0) throw new InvalidInvokeError(problems);
+    return await this.#rerun<R>(checkedId(id), options, options.fromStep);
+  }
+
+  async #rerun<R>(sourceId: string, { id }: RerunOptions, fromStep?: string) {
+    const item = { id: id?.toLowerCase() ?? orderedUuid(), sourceId };
+    const outcome = await this.#rerunner.one(item, fromStep);
+    return new InvokedExecution<R>(
+      item.id,
+      id === undefined ? 'created' : outcome,
+      this.#reader,
+      this.#waiter,
+      this.#canceller,
+    );
   }
 
   /** An execution as it stands, or undefined if there never was one with this id, or its task's retention has removed it. */

@@ -1,6 +1,6 @@
 import { ConductorError } from './conductor.error.js';
 
-/** The id that the caller chose is taken by an execution of another task; nothing was written. */
+/** The id that the caller chose is taken by something else; nothing was written. */
 export class ExecutionIdConflictError extends ConductorError {
   readonly code = 'CONDUCTOR_EXECUTION_ID_CONFLICT';
 
@@ -8,10 +8,11 @@ export class ExecutionIdConflictError extends ConductorError {
     readonly executionId: string,
     /** The task that was invoked. */
     readonly task: string,
+    /** What the id belongs to. */
+    owner = `an execution of another task than "${task}"`,
   ) {
     super(
-      `The id ${executionId} belongs to an execution of another task than "${task}". An id is for one execution of one task: ` +
-        'choose another one, or leave it out.',
+      `The id ${executionId} belongs to ${owner}. An id is for one execution of one task: choose another one, or leave it out.`,
     );
   }
 }

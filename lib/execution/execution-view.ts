@@ -35,6 +35,12 @@ export interface ExecutionView {
   /** Its payload, headers, result, error and steps were removed, because its task's retention is shorter than the ten minutes for which an
    *  id stays. */
   pruned?: true;
+  /** The execution of which this is a retry. It may be gone. */
+  retryOf?: string;
+  /** The execution of which this is a fork. It may be gone. */
+  forkOf?: string;
+  /** Of a fork: the step from which on nothing was taken over. */
+  fromStep?: string;
 }
 
 export interface ExecutionFilter {
@@ -43,6 +49,10 @@ export interface ExecutionFilter {
   queue?: string;
   /** Accepted at this time or later. */
   since?: Date;
+  /** Retries of this execution. */
+  retryOf?: string;
+  /** Forks of this execution. */
+  forkOf?: string;
   /** Where a page before this one ended. */
   cursor?: string;
   /** Items a page, at most 1,000. Default 50. */

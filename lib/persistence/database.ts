@@ -14,6 +14,7 @@ import { FailureEntity } from './entities/failure.entity.js';
 import { InstallationEntity } from './entities/installation.entity.js';
 import { OutcomeEntity } from './entities/outcome.entity.js';
 import { QueueEntity } from './entities/queue.entity.js';
+import { RerunEntity } from './entities/rerun.entity.js';
 import { RunEntity } from './entities/run.entity.js';
 import { StepEntity } from './entities/step.entity.js';
 import { TaskEntity } from './entities/task.entity.js';
@@ -69,6 +70,7 @@ export class Database {
         QueueEntity,
         TaskEntity,
         ExecutionEntity,
+        RerunEntity,
         RunEntity,
         OutcomeEntity,
         StepEntity,

@@ -12,6 +12,7 @@ const everyTable = [
   'migration',
   'outcome',
   'queue',
+  'rerun',
   'run',
   'step',
   'task',
@@ -23,7 +24,7 @@ const needs: Record<Purpose, Record<string, string[]>> = {
   work: { SELECT: everyTable, INSERT: everyTable, UPDATE: everyTable, DELETE: everyTable },
   ask: {
     SELECT: everyTable.filter((table) => table !== 'worker'),
-    INSERT: ['cancellation', 'execution', 'outcome', 'queue', 'run', 'task'],
+    INSERT: ['cancellation', 'execution', 'outcome', 'queue', 'rerun', 'run', 'step', 'task'],
     UPDATE: ['run'],
     DELETE: ['run'], // what is cancelled before it runs
   },

@@ -35,7 +35,7 @@ export class Divergences {
   /** It waits for something else than what comes next. */
   unasked(found: Ask | undefined): DivergenceError {
     const hint =
-      found?.fingerprint === undefined
+      found?.kind !== 'step' || found.fingerprint === undefined
         ? ''
         : '. If an argument of a @Step has changed that is called side by side with others, give it a key';
     return this.error(

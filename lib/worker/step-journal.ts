@@ -62,9 +62,14 @@ export class StepJournal implements ActiveExecution {
   }
 
   sleep(name: string, durationMs: number): Promise<void> {
+    return this.wait(name, durationMs);
+  }
+
+  private wait(name: string, durationMs: number, fingerprint?: string): Promise<void> {
     return this.ask({
       name,
       kind: 'sleep',
+      fingerprint,
       alone: true,
       tries: 0,
       due: this.clock.now() + durationMs,
@@ -72,7 +77,8 @@ export class StepJournal implements ActiveExecution {
   }
 
   sleepUntil(name: string, epochMs: number): Promise<void> {
-    return this.sleep(name, epochMs - this.epochMs());
+    // the instant marks the record: a retry moves what is left of a duration, and leaves an instant where it is
+    return this.wait(name, epochMs - this.epochMs(), Math.trunc(epochMs).toString());
   }
 
   /** The handler may show it to the outside at once, and a failed attempt writes nothing: so it is stored before it is seen, as a

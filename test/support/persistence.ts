@@ -10,6 +10,7 @@ import {
   type ClaimReply,
 } from '../../lib/persistence/repositories/execution.repository.js';
 import { NewExecutionRepository } from '../../lib/persistence/repositories/new-execution.repository.js';
+import { RerunRepository } from '../../lib/persistence/repositories/rerun.repository.js';
 import { RetentionRepository } from '../../lib/persistence/repositories/retention.repository.js';
 import { StepRepository } from '../../lib/persistence/repositories/step.repository.js';
 import {
@@ -41,6 +42,7 @@ export class Statements {
   readonly executions = new ExecutionRepository(this.database);
   readonly blocked = new BlockedRepository(this.database);
   readonly cancels = new CancelRepository(this.database);
+  readonly reruns = new RerunRepository(this.database);
   readonly steps = new StepRepository(this.database);
   readonly workers = new WorkerRepository(this.database);
   readonly tasks = new TaskRepository(this.database);

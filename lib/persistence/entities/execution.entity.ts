@@ -1,6 +1,7 @@
 import { Column, Entity, JoinColumn, ManyToOne, PrimaryColumn } from 'typeorm';
 import type { CancellationEntity } from './cancellation.entity.js';
 import type { OutcomeEntity } from './outcome.entity.js';
+import type { RerunEntity } from './rerun.entity.js';
 import type { RunEntity } from './run.entity.js';
 import { TaskEntity } from './task.entity.js';
 
@@ -32,4 +33,7 @@ export class ExecutionEntity {
   outcome?: OutcomeEntity | null;
 
   cancellation?: CancellationEntity | null;
+
+  /** What it was made of, where that is another execution. */
+  rerun?: RerunEntity | null;
 }

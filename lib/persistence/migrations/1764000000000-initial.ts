@@ -9,6 +9,7 @@ import { endOverdue } from '../sql/overdue.js';
 import { prune } from '../sql/prune.js';
 import { nextDue, nextLane } from '../sql/ready.js';
 import { recover } from '../sql/recover.js';
+import { rerun, retryable } from '../sql/rerun.js';
 import { runnable } from '../sql/runnable.js';
 import { saveSteps } from '../sql/save-steps.js';
 import { settle } from '../sql/settle.js';
@@ -53,6 +54,8 @@ const functions = [
   resume,
   cancel,
   endOverdue,
+  rerun,
+  retryable,
   prune,
 ];
 

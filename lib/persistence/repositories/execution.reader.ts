@@ -23,6 +23,7 @@ import { CancellationEntity } from '../entities/cancellation.entity.js';
 import { ExecutionEntity } from '../entities/execution.entity.js';
 import { FailureEntity } from '../entities/failure.entity.js';
 import { OutcomeEntity } from '../entities/outcome.entity.js';
+import { RerunEntity } from '../entities/rerun.entity.js';
 import { RunEntity } from '../entities/run.entity.js';
 import { StepEntity } from '../entities/step.entity.js';
 
@@ -65,6 +66,10 @@ export class ExecutionReader {
       query.andWhere('execution.created_at >= :since', { since: filter.since });
     if (filter.cursor !== undefined)
       query.andWhere('execution.id < :cursor', { cursor: filter.cursor });
+    if (filter.retryOf !== undefined)
+      query.andWhere('rerun.source_id = :retryOf and rerun.from_step is null', filter);
+    if (filter.forkOf !== undefined)
+      query.andWhere('rerun.source_id = :forkOf and rerun.from_step is not null', filter);
     if (filter.status !== undefined) whereStatus(query, [filter.status].flat());
     const rows = await this.read('list', () => query.getMany());
     const items = await this.views(rows.slice(0, limit));
@@ -163,6 +168,12 @@ export class ExecutionReader {
         CancellationEntity,
         'cancellation',
         'cancellation.execution_id = execution.id',
+      )
+      .leftJoinAndMapOne(
+        'execution.rerun',
+        RerunEntity,
+        'rerun',
+        'rerun.id = execution.id and rerun.made_at = execution.created_at',
       );
   }
 
@@ -221,8 +232,15 @@ function whereStatus(query: SelectQueryBuilder<ExecutionEntity>, wanted: Executi
   );
 }
 
+function forkedFrom({
+  sourceId,
+  fromStep,
+}: RerunEntity): Pick<ExecutionView, 'forkOf' | 'fromStep'> {
+  return { forkOf: sourceId, fromStep: fromStep! };
+}
+
 function view(execution: ExecutionEntity, lastFailure: SerializedError | undefined): ExecutionView {
-  const { run, outcome, cancellation } = execution;
+  const { run, outcome, cancellation, rerun } = execution;
   const state = (outcome ?? run)!;
   const status = statusName(state.status);
   const pruned = outcome?.pruned === true;
@@ -256,5 +274,6 @@ function view(execution: ExecutionEntity, lastFailure: SerializedError | undefin
     ...(cancelRequestedAt && { cancelRequestedAt }),
     ...(cancelReason !== undefined && { cancelReason }),
     ...(pruned && { pruned }),
+    ...(rerun && (rerun.fromStep === null ? { retryOf: rerun.sourceId } : forkedFrom(rerun))),
   };
 }

@@ -35,7 +35,9 @@ const ended = (s: string, before: string, after: string) => `
  *    This comes before what is old, which may be a long backlog.
  *  - p_task, p_status, p_since: where the last call of a row of calls came to (`reached_…`). Without them each call would pass once more all
  *    that those before it removed, for as long as some old snapshot keeps it in the index.
- *  - Steps and failures before the execution: if there are more than p_rows it is found again, and the rest goes with the next call. */
+ *  - Steps and failures before the execution: if there are more than p_rows it is found again, and the rest goes with the next call. Of no
+ *    execution a part of the steps is left that looks like all of them, for a retry would run again what is missing: the last one that was
+ *    begun with is done to its end, and all that were begun with say so. They are gone through in order, so the others are at their end. */
 export const prune = sqlFunction({
   name: 'prune',
   parameters: [
@@ -53,6 +55,7 @@ declare
   register_end timestamptz := ts - ${REGISTER_MS} * interval '1 ms';
   to_strip uuid[];
   to_remove uuid[];
+  begun uuid[];
   records int;
   failures int;
 begin
@@ -85,9 +88,19 @@ begin
     return;
   end if;
 
-  delete from ${s}.step x where x.ctid = any(array(
-    select y.ctid from ${s}.step y where y.execution_id = any(to_strip || to_remove) limit p_rows));
-  get diagnostics records = row_count;
+  with gone as (
+    delete from ${s}.step x where x.ctid = any(array(
+      select y.ctid from unnest(to_strip || to_remove) d(id)
+      cross join lateral (select z.ctid from ${s}.step z where z.execution_id = d.id offset 0) y limit p_rows))
+    returning x.execution_id)
+  select count(*), array_agg(distinct g.execution_id) into records, begun from gone g;
+  if records >= p_rows then
+    delete from ${s}.step x where x.execution_id = any(begun);
+    delete from ${s}.failure x where x.execution_id = any(begun);
+    delete from ${s}.cancellation x where x.execution_id = any(begun);
+    update ${s}.execution x set payload = 'null', headers = null where x.id = any(begun);
+    update ${s}.outcome x set pruned = true, result = null, error = null where x.id = any(begun);
+  end if;
   delete from ${s}.failure x where x.ctid = any(array(
     select y.ctid from ${s}.failure y where y.execution_id = any(to_strip || to_remove) limit p_rows));
   get diagnostics failures = row_count;
@@ -106,6 +119,10 @@ begin
     delete from ${s}.execution x where x.id = any(to_remove);
     delete from ${s}.outcome x where x.id = any(to_remove);
     get diagnostics removed = row_count;
+    -- kept as long as either is there: that the old one was retried, and of what the new one is a retry
+    delete from ${s}.rerun x
+    where (x.id = any(to_remove) or x.source_id = any(to_remove))
+      and not exists (select 1 from ${s}.execution e where e.id in (x.id, x.source_id));
     more := stripped + removed >= p_limit;
   end if;
   return next;

@@ -139,6 +139,17 @@ export const tables = (s: string): string[] => [
      reason text,
      constraint cancellation_size check (${atMost('reason', MAX_ERROR_BYTES)}))`,
 
+  // which execution was made of which ended one. The time tells it from another execution that is given the same id later on
+  `create table ${s}.rerun (
+     id uuid not null,
+     made_at timestamptz not null,
+     source_id uuid not null,
+     once boolean not null,
+     from_step text,
+     primary key (id, made_at))`,
+  `create index rerun_source on ${s}.rerun (source_id)`,
+  `create unique index rerun_once on ${s}.rerun (source_id) where once`,
+
   `create table ${s}.worker (
      id int generated always as identity primary key,
      beat_at timestamptz not null,

@@ -1,4 +1,5 @@
 import 'reflect-metadata';
+import { randomUUID } from 'node:crypto';
 import { NestFactory } from '@nestjs/core';
 import { Conductor, Orchestrator } from '../../../lib/index.js';
 import {
@@ -40,7 +41,10 @@ async function serve(): Promise<void> {
   tell({ type: 'serving' });
   if (settings.faults === undefined) return;
   // these have fault points too, and no handler calls them
-  await app.get(Conductor).resume({ queue: 'default' });
+  const conductor = app.get(Conductor);
+  await conductor.resume({ queue: 'default' });
+  await conductor.retryMany({ task: 'none' });
+  await conductor.retry(randomUUID()).catch(() => undefined);
   await orchestrator.drain();
 }
 

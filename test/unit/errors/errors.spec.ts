@@ -10,9 +10,11 @@ import { DuplicateStepError } from '../../../lib/errors/duplicate-step.error.js'
 import { DuplicateTaskError } from '../../../lib/errors/duplicate-task.error.js';
 import { ExecutionCancelledError } from '../../../lib/errors/execution-cancelled.error.js';
 import { ExecutionClosedError } from '../../../lib/errors/execution-closed.error.js';
+import { ExecutionCompletedError } from '../../../lib/errors/execution-completed.error.js';
 import { ExecutionFailedError } from '../../../lib/errors/execution-failed.error.js';
 import { ExecutionIdBusyError } from '../../../lib/errors/execution-id-busy.error.js';
 import { ExecutionIdConflictError } from '../../../lib/errors/execution-id-conflict.error.js';
+import { ExecutionNotEndedError } from '../../../lib/errors/execution-not-ended.error.js';
 import { ExpiredError } from '../../../lib/errors/expired.error.js';
 import { InstallBlockedError } from '../../../lib/errors/install-blocked.error.js';
 import { InsideStepError } from '../../../lib/errors/inside-step.error.js';
@@ -29,6 +31,7 @@ import { InvalidOptionsError } from '../../../lib/errors/options.error.js';
 import { NotInTransactionError } from '../../../lib/errors/not-in-transaction.error.js';
 import { OtherDatabaseError } from '../../../lib/errors/other-database.error.js';
 import { PayloadInvalidError } from '../../../lib/errors/payload-invalid.error.js';
+import { RecordExpiredError } from '../../../lib/errors/record-expired.error.js';
 import { ResultExpiredError } from '../../../lib/errors/result-expired.error.js';
 import { ResultInvalidError } from '../../../lib/errors/result-invalid.error.js';
 import { ResultTimeoutError } from '../../../lib/errors/result-timeout.error.js';
@@ -41,6 +44,7 @@ import { StepLimitError } from '../../../lib/errors/step-limit.error.js';
 import { TransactionAbortedError } from '../../../lib/errors/transaction-aborted.error.js';
 import { UncommittedExecutionError } from '../../../lib/errors/uncommitted-execution.error.js';
 import { UnknownExecutionError } from '../../../lib/errors/unknown-execution.error.js';
+import { UnknownStepError } from '../../../lib/errors/unknown-step.error.js';
 import { WorkerLostError } from '../../../lib/errors/worker-lost.error.js';
 
 const id = '0190-id';
@@ -75,6 +79,14 @@ const errors: [ConductorError, string, string[]][] = [
     }),
     'CONDUCTOR_DIVERGENCE',
     [id, '"t"', 'it changed.', 'Recorded: step "charge".', 'Asked for: sleep "pause".'],
+  ],
+  [new ExecutionNotEndedError(id, 'blocked'), 'CONDUCTOR_EXECUTION_NOT_ENDED', [id, 'resume']],
+  [new ExecutionCompletedError(id), 'CONDUCTOR_EXECUTION_COMPLETED', [id, 'fork', 'fromStep']],
+  [new RecordExpiredError(id), 'CONDUCTOR_RECORD_EXPIRED', [id, 'retention']],
+  [
+    new UnknownStepError(id, 'chrage', ['load', 'charge']),
+    'CONDUCTOR_UNKNOWN_STEP',
+    [id, '"chrage"', 'mean "charge"', '"load"', 'retry'],
   ],
   [new DuplicateStepError('load'), 'CONDUCTOR_DUPLICATE_STEP', ['"load"']],
   [
