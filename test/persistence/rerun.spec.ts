@@ -177,6 +177,22 @@ describe('rerun', () => {
     await expect(db.test.query('select id from conductor.rerun')).resolves.toHaveLength(1);
   });
 
+  it('an id that somebody takes while it is being used is found to be taken, and nothing is left of the retry', async () => {
+    const id = await ended([record('a')]);
+    const taken = randomUUID();
+    await inForeignTransaction(db, async (foreign) => {
+      await foreign.query(
+        `insert into conductor.execution (id, task_id, priority, created_at, payload) values ($1, $2, 0, now(), '1')`,
+        [taken, task.taskId],
+      );
+      const report = rerun(id, {}, taken);
+      await somebodyWaits(db);
+      await foreign.commit();
+      await expect(report).resolves.toMatchObject([{ type: 'taken' }]);
+    });
+    await expect(db.test.query('select from conductor.rerun')).resolves.toEqual([]);
+  });
+
   it('of one that was retried or forked before nothing is made once more, whoever asks at once', async () => {
     const ids = [await ended([record('a')]), await ended([record('a')])];
     await made(ids[0]!, { fromStep: 'a' });
