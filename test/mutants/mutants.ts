@@ -820,13 +820,6 @@ export const mutants: Mutant[] = [
     tests: ['test/e2e/cancel.spec.ts'],
   },
   {
-    guard: 'dispatcher: what was to be cancelled does not begin',
-    file: 'lib/worker/dispatcher.ts',
-    code: 'if (attempt.isOverdue(now) || attempt.cancelled !== undefined)',
-    without: 'if (attempt.isOverdue(now))',
-    tests: ['test/e2e/cancel.spec.ts'],
-  },
-  {
     guard: 'replay: what a cancelled handler asks for is refused',
     file: 'lib/worker/replay.ts',
     code: 'if (cancelled !== undefined && this.refuseAll(cancelled)) return this.changed();',
