@@ -1,5 +1,11 @@
 import { Injectable } from '@nestjs/common';
-import { InsideStepError, InvalidStepError, Task, type TaskContext } from '../../lib/index.js';
+import {
+  InsideStepError,
+  InvalidStepError,
+  Task,
+  type Conductor,
+  type TaskContext,
+} from '../../lib/index.js';
 import { testApps } from '../support/test-app.js';
 import { until } from '../support/until.js';
 
@@ -10,10 +16,8 @@ const again = {
 
 describe('ctx.patched', () => {
   const apps = testApps('all');
-  const kindsAndNames = async (
-    id: string,
-    { steps }: { steps(id: string): Promise<{ kind: string; name: string }[]> },
-  ) => (await steps(id)).map(({ kind, name }) => `${kind} ${name}`);
+  const kindsAndNames = async (conductor: Conductor, id: string) =>
+    (await conductor.steps(id)).map(({ kind, name }) => `${kind} ${name}`);
 
   it('is true on a fresh run, recorded, the same for each call, after a wait and in the next attempt', async () => {
     const answers: boolean[] = [];
@@ -33,7 +37,7 @@ describe('ctx.patched', () => {
     await conductor.handle(id).result(soon);
     expect(answers.length).toBeGreaterThan(6);
     expect(new Set(answers)).toEqual(new Set([true]));
-    expect(await kindsAndNames(id, { steps: (of) => conductor.steps(of) })).toEqual([
+    expect(await kindsAndNames(conductor, id)).toEqual([
       'step before',
       'patch ctx.patched:change',
       'sleep pause',
