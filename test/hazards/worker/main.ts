@@ -45,6 +45,7 @@ async function serve(): Promise<void> {
   await conductor.resume({ queue: 'default' });
   await conductor.retryMany({ task: 'none' });
   await conductor.retry(randomUUID()).catch(() => undefined);
+  await conductor.cancel(randomUUID());
   await orchestrator.drain();
 }
 
