@@ -137,7 +137,8 @@ export async function cancels(): Promise<CancelAnswer[]> {
   // @ts-expect-error -- it needs an id
   await conductor.cancel({ reason: 'why' });
   const { cancelReason, cancelRequestedAt } = await handle.status();
-  // @ts-expect-error -- most were never cancelled
-  void (cancelReason.length + cancelRequestedAt.getTime());
+  const why: string | undefined = cancelReason;
+  const when: Date | undefined = cancelRequestedAt;
+  void [why, when];
   return [answer, await conductor.cancel('0', { reason: 'why' })];
 }
