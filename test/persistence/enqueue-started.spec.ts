@@ -209,6 +209,7 @@ describe('an enqueue with slots of a worker', () => {
         [task.taskId],
         ...Array.from({ length: 7 }, () => null),
         ['1'],
+        null,
         [],
         workerId,
         token,
