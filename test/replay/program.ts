@@ -45,6 +45,7 @@ export interface Program {
 /** In the argument of calls that have the same arguments as others, so that nobody can tell whose body ran. */
 export const SHARED = 'shared';
 
+const SUSPENDS_MS = 400;
 const NEVER_MS = 30 * 86_400_000;
 const DEEPEST = 3;
 /** Beyond a second, a step's wait between two tries frees the worker. */
@@ -123,7 +124,13 @@ class Drawing {
   }
 
   private sleep(longest: number): Part {
-    return { does: 'sleep', name: this.name('sleep'), ms: this.pick(longest) };
+    const ms = this.pick(longest);
+    // half of them are over before anything is stored, on a machine that is slow enough; the others suspend on any
+    return {
+      does: 'sleep',
+      name: this.name('sleep'),
+      ms: 2 * ms > longest ? SUSPENDS_MS + ms : ms,
+    };
   }
 
   /** Work of the handler's own, before a step that stands beside others. Only here: it must not decide a race, and beside a
