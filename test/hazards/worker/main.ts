@@ -42,10 +42,14 @@ async function serve(): Promise<void> {
   if (settings.faults === undefined) return;
   // these have fault points too, and no handler calls them
   const conductor = app.get(Conductor);
-  await conductor.resume({ queue: 'default' });
-  await conductor.retryMany({ task: 'none' });
-  await conductor.retry(randomUUID()).catch(() => undefined);
-  await conductor.cancel(randomUUID());
+  await Promise.allSettled([
+    conductor.resume({ queue: 'default' }),
+    conductor.retryMany({ task: 'none' }),
+    conductor.retry(randomUUID()),
+    conductor.cancel(randomUUID()),
+  ]);
+  const { isShuttingDown, isStopped } = orchestrator.info;
+  if (isShuttingDown || isStopped) return; // told to stop meanwhile
   await orchestrator.drain();
 }
 
