@@ -117,7 +117,8 @@ export class Conductor {
     );
   }
 
-  /** Asks for many executions of a task in one statement: all are accepted or none. Handles in the order of the items.
+  /** Asks for many executions of a task in one statement. What a check or Postgres refuses is refused with all others; with an id that belongs
+   *  to another task it throws, and the others are accepted all the same. Handles in the order of the items.
    *  @throws as `invoke` */
   invokeMany<C extends TaskContract>(
     task: C,

@@ -77,7 +77,7 @@ export class Enqueuer {
     );
   }
 
-  /** All of them in one statement: all are accepted, or none. */
+  /** All of them in one statement. With an id of another task it throws, and the others are accepted all the same. */
   many(items: Item[]): Promise<('created' | 'existing')[]> {
     return this.write(items).then(
       (reports) => items.map((item, index) => accepted(item, reports[index]!)),
